@@ -1,0 +1,23 @@
+//! luascale: autoscaling policy as code.
+//!
+//! A pure core, run on policy code inside a killable process; effects at the edge. The modules
+//! and who may import whom (`tests/layers.rs` holds this table against the code):
+//!
+//! | module | what it is | may import |
+//! |-|-|-|
+//! | `text` | sources, spans, lines | |
+//! | `model` | policy, finding, effect, decision as data; `build` validates | text |
+//! | `catalogue` | gateway and LLM gateway signals, as data | text, model |
+//! | `syntax` | full_moon: parse, scopes, outline | text, model |
+//! | `lua` | the VM: sandbox, load, budget, conditions, hooks | text, model |
+//! | `decide` | the decision at a tick and its reasons | text, model |
+//! | `program` | a file, loaded: syntax, VM, catalogue and `build` in their order | text, model, catalogue, syntax, lua |
+//! | `sim` | samples, closed loop, run, score, expectations | text, model, decide |
+//! | `report` | text, json, csv, markdown, html, junit | text, model, decide, sim |
+//! | `worker` | the child process: spawn, protocol, limits, deadline, kill | the core |
+//! | `config` | luascale.yaml | the core |
+//! | `cli` | arguments, failures, one file a command | everything |
+
+pub mod model;
+pub mod sim;
+pub mod text;

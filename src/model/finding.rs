@@ -1,0 +1,108 @@
+//! Findings: a user's mistakes and the tool's remarks, each with its places. May import: `text`.
+
+use crate::text::{Source, Span};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// How much a finding matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// Worth knowing; never fails a run.
+    Note,
+    /// Probably a fault.
+    Warning,
+    /// The policy or the input cannot be used.
+    Error,
+}
+
+/// A place that takes part in a finding, and what it has to do with it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Label {
+    /// Name of the source, as in [`Source::name`].
+    pub source: Arc<str>,
+    /// The place in it.
+    pub span: Span,
+    /// What is to be said of this place; may be empty for the first label.
+    pub text: String,
+}
+
+/// One thing found: what, where, and what to write instead.
+///
+/// The first label is the place of the finding; a finding without labels concerns the whole
+/// file or command named in its message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// Identifier of the rule, in kebab case, naming the fault (`unknown-field`).
+    pub rule: String,
+    /// How much it matters.
+    pub level: Level,
+    /// One sentence without a final full stop.
+    pub message: String,
+    /// The places, most important first.
+    pub labels: Vec<Label>,
+    /// What was expected and what to write instead.
+    pub help: Option<String>,
+}
+
+impl Finding {
+    /// An error with no place yet.
+    pub fn error(rule: &str, message: impl Into<String>) -> Finding {
+        Finding {
+            rule: rule.into(),
+            level: Level::Error,
+            message: message.into(),
+            labels: Vec::new(),
+            help: None,
+        }
+    }
+
+    /// A warning with no place yet.
+    pub fn warning(rule: &str, message: impl Into<String>) -> Finding {
+        Finding { level: Level::Warning, ..Finding::error(rule, message) }
+    }
+
+    /// A note with no place yet.
+    pub fn note(rule: &str, message: impl Into<String>) -> Finding {
+        Finding { level: Level::Note, ..Finding::error(rule, message) }
+    }
+
+    /// Adds a place and what is to be said of it.
+    #[must_use]
+    pub fn at(mut self, source: &Source, span: Span, text: impl Into<String>) -> Finding {
+        self.labels.push(Label { source: source.name.clone(), span, text: text.into() });
+        self
+    }
+
+    /// Sets the help.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Finding {
+        self.help = Some(help.into());
+        self
+    }
+}
+
+/// The nearest of `known` to what was typed, where it is near enough to be a slip.
+pub fn did_you_mean<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let typed = typed.to_ascii_lowercase();
+    known
+        .into_iter()
+        .map(|name| (strsim::damerau_levenshtein(&typed, &name.to_ascii_lowercase()), name))
+        // A third of the letters may be wrong; at least one, for short names.
+        .filter(|(distance, name)| *distance <= (name.len().max(typed.len()) / 3).max(1))
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, name)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::did_you_mean;
+
+    #[test]
+    fn near_names_are_offered_and_far_ones_are_not() {
+        let known = ["replicas", "scale_out", "scale_in", "cooldown"];
+        assert_eq!(did_you_mean("replica", known), Some("replicas"));
+        assert_eq!(did_you_mean("scaleout", known), Some("scale_out"));
+        assert_eq!(did_you_mean("banana", known), None);
+    }
+}

@@ -1,0 +1,20 @@
+//! What a policy is: plain data, checked by `build`, with the place of every value.
+//!
+//! May import: `text`. Knows no Lua, no clock, no file.
+
+pub mod decision;
+pub mod effect;
+pub mod finding;
+pub mod input;
+pub mod policy;
+pub mod raw;
+pub mod time;
+
+pub use decision::{Bound, Decision, Event, EventKind, Step};
+pub use effect::{Effect, Text};
+pub use finding::{Finding, Label, Level};
+pub use input::{
+    Conditions, Context, HookReport, Phase, Projected, Proposed, Reading, ReplicaSample, State, Verdict,
+};
+pub use policy::*;
+pub use time::{Duration, Time};

@@ -1,0 +1,183 @@
+//! Source text and places in it: bytes inside, lines and columns at the surface.
+//!
+//! May import: nothing of this crate. Everything else may import this.
+
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// A half-open range of bytes in one source, `start..end`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+pub struct Span {
+    /// First byte.
+    pub start: u32,
+    /// One past the last byte.
+    pub end: u32,
+}
+
+impl Span {
+    /// A span of `start..end`; a reversed pair is an empty span at `start`.
+    pub fn new(start: usize, end: usize) -> Span {
+        let start = u32::try_from(start).unwrap_or(u32::MAX);
+        let end = u32::try_from(end).unwrap_or(u32::MAX);
+        Span { start, end: end.max(start) }
+    }
+
+    /// Number of bytes covered.
+    pub fn len(self) -> usize {
+        (self.end - self.start) as usize
+    }
+
+    /// Whether the span covers no byte.
+    pub fn is_empty(self) -> bool {
+        self.start == self.end
+    }
+}
+
+/// A value together with the place it was written at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Spanned<T> {
+    /// The value.
+    pub value: T,
+    /// Where it stands; an empty span at 0 means "nowhere in the text" (a default).
+    pub span: Span,
+}
+
+impl<T> Spanned<T> {
+    /// Pairs a value with its place.
+    pub fn new(value: T, span: Span) -> Spanned<T> {
+        Spanned { value, span }
+    }
+
+    /// A value that stands nowhere in the text, such as a default.
+    pub fn nowhere(value: T) -> Spanned<T> {
+        Spanned { value, span: Span::default() }
+    }
+}
+
+impl<T> std::ops::Deref for Spanned<T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
+
+/// A named text: a policy file, a required module, a configuration or a sample.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Source {
+    /// The name shown to people: the path as it was given, with `/` between its parts.
+    pub name: Arc<str>,
+    /// The text, as it was read; bytes that are no UTF-8 were replaced by U+FFFD.
+    pub text: Arc<str>,
+}
+
+impl Source {
+    /// A source from a name and a text.
+    pub fn new(name: impl Into<Arc<str>>, text: impl Into<Arc<str>>) -> Source {
+        Source { name: name.into(), text: text.into() }
+    }
+
+    /// The text with a byte order mark and a `#!` first line blanked by spaces, so that
+    /// every byte keeps its place and the parser and the VM see plain Lua.
+    pub fn blanked(&self) -> String {
+        let mut text = self.text.to_string();
+        if text.starts_with('\u{feff}') {
+            text.replace_range(..'\u{feff}'.len_utf8(), "   ");
+        }
+        let body = text.trim_start_matches(' ').len();
+        let lead = text.len() - body;
+        // Only a byte order mark (three spaces by now) may stand before `#!`.
+        if (lead == 0 || lead == 3) && text[lead..].starts_with("#!") {
+            let end = text.find('\n').unwrap_or(text.len());
+            text.replace_range(..end, &" ".repeat(end));
+        }
+        text
+    }
+}
+
+/// Line and column of a byte, both counted from 1; the column counts characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Position {
+    /// Line, from 1.
+    pub line: u32,
+    /// Column in characters, from 1.
+    pub column: u32,
+}
+
+/// The starts of all lines of a text, for turning bytes into lines and columns.
+#[derive(Debug, Clone)]
+pub struct LineIndex {
+    starts: Vec<u32>,
+}
+
+impl LineIndex {
+    /// Indexes a text. Lines end at `\n`; a `\r` before it belongs to the line.
+    pub fn new(text: &str) -> LineIndex {
+        let mut starts = vec![0];
+        for at in memchr::memchr_iter(b'\n', text.as_bytes()) {
+            starts.push(u32::try_from(at + 1).unwrap_or(u32::MAX));
+        }
+        LineIndex { starts }
+    }
+
+    /// Line (from 1) of a byte.
+    pub fn line(&self, byte: u32) -> u32 {
+        u32::try_from(self.starts.partition_point(|s| *s <= byte)).unwrap_or(u32::MAX)
+    }
+
+    /// Line and column of a byte. A byte inside a character counts as that character; one
+    /// past the end as the end.
+    pub fn position(&self, text: &str, byte: u32) -> Position {
+        let line = self.line(byte).max(1);
+        let start = self.starts[line as usize - 1] as usize;
+        let mut end = (byte as usize).min(text.len());
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        let column = text.get(start..end).map_or(0, |s| s.chars().count());
+        Position { line, column: u32::try_from(column + 1).unwrap_or(u32::MAX) }
+    }
+
+    /// The span of a line (from 1) without its line end and without leading blanks; `None`
+    /// past the last line.
+    pub fn line_span(&self, text: &str, line: u32) -> Option<Span> {
+        let start = *self.starts.get((line as usize).checked_sub(1)?)? as usize;
+        let end = self.starts.get(line as usize).map_or(text.len(), |s| *s as usize);
+        let whole = text.get(start..end)?;
+        let body = whole.trim_end_matches(['\n', '\r']);
+        let lead = body.len() - body.trim_start().len();
+        Some(Span::new(start + lead, start + body.len()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_count_characters_and_survive_the_middle_of_one() {
+        let text = "a\r\nü = 1\n";
+        let index = LineIndex::new(text);
+        assert_eq!(index.position(text, 3), Position { line: 2, column: 1 });
+        assert_eq!(index.position(text, 4), Position { line: 2, column: 1 });
+        assert_eq!(index.position(text, 5), Position { line: 2, column: 2 });
+        assert_eq!(index.position(text, 999), Position { line: 3, column: 1 });
+    }
+
+    #[test]
+    fn a_byte_order_mark_and_a_shebang_are_blanked_in_place() {
+        let source = Source::new("x", "\u{feff}#!/usr/bin/lua\nreturn 1");
+        let blanked = source.blanked();
+        assert_eq!(blanked.len(), source.text.len());
+        assert!(blanked.trim_start().starts_with("return"));
+        assert_eq!(Source::new("x", "  #! not first").blanked(), "  #! not first");
+    }
+
+    #[test]
+    fn a_line_span_leaves_out_blanks_and_line_ends() {
+        let text = "one\r\n  two\r\n";
+        let index = LineIndex::new(text);
+        let span = index.line_span(text, 2).map(|s| &text[s.start as usize..s.end as usize]);
+        assert_eq!(span, Some("two"));
+        assert_eq!(index.line_span(text, 9), None);
+    }
+}
