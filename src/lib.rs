@@ -7,12 +7,13 @@
 //! |-|-|-|
 //! | `text` | sources, spans, lines | |
 //! | `model` | policy, finding, effect, decision as data; `build` validates | text |
-//! | `catalogue` | gateway and LLM gateway signals, as data | text, model |
+//! | `yaml` | YAML with the place of every value | text, model |
+//! | `catalogue` | gateway and LLM gateway signals, as data | text, model, yaml |
 //! | `syntax` | full_moon: parse, scopes, outline | text, model |
 //! | `lua` | the VM: sandbox, load, budget, conditions, hooks | text, model |
 //! | `decide` | the decision at a tick and its reasons | text, model |
 //! | `program` | a file, loaded: syntax, VM, catalogue and `build` in their order | text, model, catalogue, syntax, lua |
-//! | `sim` | samples, closed loop, run, score, expectations | text, model, decide |
+//! | `sim` | samples, closed loop, run, score, expectations | text, model, yaml, decide |
 //! | `report` | text, json, csv, markdown, html, junit | text, model, decide, sim |
 //! | `worker` | the child process: spawn, protocol, limits, deadline, kill | the core |
 //! | `config` | luascale.yaml | the core |
@@ -21,3 +22,4 @@
 pub mod model;
 pub mod sim;
 pub mod text;
+pub mod yaml;
