@@ -1,0 +1,79 @@
+//! Dry-runs as CSV, one row a tick. May import: `model`, `decide`, `sim`.
+
+use super::Pair;
+use super::fast::Times;
+use super::words;
+use crate::sim::trace::Run;
+use std::collections::BTreeSet;
+
+/// One row a tick: `policy,time,current,ready,min,max,proposed,desired,under_provisioned`, a
+/// column a metric (sorted by name; the metrics of all policies), and the reason of the step that
+/// had the last word. What has no value is an empty cell. Lines end with `\n`.
+///
+/// A text that a spreadsheet would take for a formula has a `'` before it.
+pub fn csv(pairs: &[Pair<'_>]) -> String {
+    let metrics: BTreeSet<&str> = pairs.iter().flat_map(|(_, r)| &r.metrics).map(String::as_str).collect();
+    let mut writer = ::csv::WriterBuilder::new().from_writer(Vec::new());
+    let mut head: Vec<String> =
+        ["policy", "time", "current", "ready", "min", "max", "proposed", "desired", "under_provisioned"]
+            .map(String::from)
+            .to_vec();
+    head.extend(metrics.iter().map(|m| guarded(m)));
+    head.push("reason".into());
+    // Writing to memory does not fail.
+    let _ = writer.write_record(&head);
+    let mut times = Times::default();
+    for (policy, run) in pairs {
+        let name = guarded(&policy.name.value);
+        let columns: Vec<Option<usize>> =
+            metrics.iter().map(|m| run.metrics.iter().position(|n| n == m)).collect();
+        for (index, tick) in run.ticks.iter().enumerate() {
+            let mut time = Vec::with_capacity(24);
+            times.write(&mut time, tick.time);
+            let _ = writer.write_field(&name);
+            let _ = writer.write_field(&time);
+            for n in [tick.current, tick.ready, tick.bounds.min, tick.bounds.max, tick.proposed, tick.desired]
+            {
+                let _ = writer.write_field(n.to_string());
+            }
+            let _ = writer.write_field(match tick.under {
+                None => "",
+                Some(true) => "true",
+                Some(false) => "false",
+            });
+            let values = run.values_of(index);
+            for column in &columns {
+                let value = column.and_then(|c| values.get(c)).copied().filter(|v| v.is_finite());
+                let _ = writer.write_field(value.map_or_else(String::new, |v| v.to_string()));
+            }
+            let reason = decisive(run, index).map_or_else(String::new, |step| words::words(policy, step));
+            let _ = writer.write_field(guarded(&reason));
+            let _ = writer.write_record(None::<&[u8]>);
+        }
+    }
+    writer.into_inner().ok().and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default()
+}
+
+/// The step that had the last word: what kept the count, or the event's step, or the last change.
+fn decisive(run: &Run, index: usize) -> Option<&crate::model::Step> {
+    let steps = run.steps_of(index);
+    if let Some(step) = super::explain::blockers(run, index).first().copied() {
+        return Some(step);
+    }
+    let at = run.events.partition_point(|e| (e.tick as usize) < index);
+    run.events
+        .iter()
+        .skip(at)
+        .take_while(|e| e.tick as usize == index)
+        .find(|e| super::facts::is_scaling(e.event.kind))
+        .and_then(|e| steps.get(usize::from(e.event.step?)))
+        .or_else(|| steps.iter().rev().find(|s| s.input != s.output))
+}
+
+/// Keeps spreadsheets from running a cell.
+fn guarded(text: &str) -> String {
+    match text.chars().next() {
+        Some('=' | '+' | '-' | '@' | '\t' | '\r') => format!("'{text}"),
+        _ => text.to_owned(),
+    }
+}

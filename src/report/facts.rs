@@ -1,0 +1,232 @@
+//! What is said of a run whatever the format: the verdict, the figures, the load, the reason
+//! of an event. May import: `model`, `decide`, `sim`.
+
+use super::numbers::{self, count, number, rough};
+use super::paint::Tone;
+use super::{Pair, words};
+use crate::model::{EventKind, Form, Per, Policy, Time};
+use crate::sim::trace::{Happened, Loop, Run};
+
+/// A piece of a verdict and how it is meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Piece {
+    /// A few words.
+    pub text: String,
+    /// Whether they are good news.
+    pub tone: Tone,
+}
+
+fn piece(tone: Tone, text: impl Into<String>) -> Piece {
+    Piece { text: text.into(), tone }
+}
+
+/// The most important facts of a run, most important first: what failed, how often it scaled,
+/// the peak against the ceiling, the time under-provisioned, flaps.
+pub fn verdict((policy, run): Pair<'_>) -> Vec<Piece> {
+    let mut out = Vec::new();
+    if run.ended.is_some() {
+        out.push(piece(Tone::Bad, "ended early"));
+    }
+    if run.ticks.is_empty() {
+        out.push(piece(Tone::Warn, "no tick was run"));
+        return out;
+    }
+    match scalings(run) {
+        0 => out.push(piece(Tone::Strong, "never scaled")),
+        1 => out.push(piece(Tone::Strong, "scaled once")),
+        n => out.push(piece(Tone::Strong, format!("scaled {} times", numbers::thousands(&n.to_string())))),
+    }
+    let peak = run.score.peak.unwrap_or_else(|| run.ticks.iter().map(|t| t.desired).max().unwrap_or(0));
+    let max = run.ticks.iter().map(|t| t.bounds.max).max().unwrap_or(policy.replicas.max.value);
+    let tone = if run.score.minutes_at_max.is_some_and(|m| m > 0.0) { Tone::Warn } else { Tone::Plain };
+    out.push(piece(tone, format!("peak {peak} of {max}")));
+    match run.score.under_provisioned_minutes {
+        None => out.push(piece(Tone::Dim, "under-provisioning not measured")),
+        Some(m) if m > 0.0 => {
+            out.push(piece(Tone::Bad, format!("under-provisioned for {}", numbers::minutes(m))));
+        }
+        Some(_) => out.push(piece(Tone::Good, "never under-provisioned")),
+    }
+    match run.score.flaps {
+        None => {}
+        Some(0) => out.push(piece(Tone::Good, "no flaps")),
+        Some(n) => out.push(piece(Tone::Warn, count(n.into(), "flap"))),
+    }
+    if !run.faults.is_empty() {
+        out.push(piece(Tone::Bad, count(run.faults.len() as u64, "fault")));
+    }
+    out
+}
+
+/// The worst that a verdict says: bad, worth a look, or good.
+pub fn worst(verdict: &[Piece]) -> Tone {
+    let has = |tone| verdict.iter().any(|p| p.tone == tone);
+    match () {
+        () if has(Tone::Bad) => Tone::Bad,
+        () if has(Tone::Warn) => Tone::Warn,
+        () => Tone::Good,
+    }
+}
+
+/// How many ticks changed the wanted count.
+pub fn scalings(run: &Run) -> u64 {
+    let counted = || run.events.iter().filter(|e| is_scaling(e.event.kind)).count() as u64;
+    run.score.scaling_events.map_or_else(counted, u64::from)
+}
+
+/// Whether an event changes the count.
+pub fn is_scaling(kind: EventKind) -> bool {
+    matches!(kind, EventKind::ScaleIn | EventKind::ScaleOut)
+}
+
+/// `2024-11-29 00:00:00 to 2024-11-30 00:00:00 UTC, 5,760 ticks of 15s, closed loop`.
+pub fn extent((policy, run): Pair<'_>, dash: &str) -> String {
+    let kind = match run.kind {
+        Loop::Open => "open loop",
+        Loop::Closed => "closed loop",
+    };
+    let ticks = count(run.ticks.len() as u64, "tick");
+    match (run.ticks.first(), run.ticks.last()) {
+        (Some(first), Some(last)) if run.ticks.len() > 1 => {
+            let clock = numbers::Clock::Full;
+            let day = numbers::Clock::between(first.time, last.time) == numbers::Clock::Day;
+            let end = if day { numbers::Clock::Day } else { clock };
+            let length = rough(last.time.since(first.time));
+            format!(
+                "{} {dash} {} UTC ({length}), {ticks} of {}, {kind}",
+                clock.show(first.time),
+                end.show(last.time),
+                policy.interval
+            )
+        }
+        (Some(only), _) => format!("{} UTC, {ticks}, {kind}", numbers::Clock::Full.show(only.time)),
+        _ => ticks,
+    }
+}
+
+/// One figure of the score.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Figure {
+    /// Key in JSON.
+    pub key: &'static str,
+    /// Name for people.
+    pub label: &'static str,
+    /// Value with its unit, or `not measured`.
+    pub value: String,
+    /// How good it is.
+    pub tone: Tone,
+    /// Why it was not measured.
+    pub note: Option<String>,
+}
+
+/// The score, in its fixed order; cost only where the policy names a price.
+pub fn figures((policy, run): Pair<'_>) -> Vec<Figure> {
+    let score = &run.score;
+    let figure = |key, label, value: Option<String>, tone| {
+        let measured = value.is_some();
+        Figure {
+            key,
+            label,
+            value: value.unwrap_or_else(|| "not measured".into()),
+            tone: if measured { tone } else { Tone::Dim },
+            note: None,
+        }
+    };
+    let warn = |bad: bool, tone: Tone| if bad { tone } else { Tone::Plain };
+    let some = |n: Option<f64>| n.unwrap_or(0.0) > 0.0;
+    let mut out = vec![
+        figure("replica_hours", "replica-hours", score.replica_hours.map(number), Tone::Plain),
+        figure(
+            "under_provisioned_minutes",
+            "under-provisioned",
+            score.under_provisioned_minutes.map(numbers::minutes),
+            if some(score.under_provisioned_minutes) { Tone::Bad } else { Tone::Good },
+        ),
+        figure(
+            "scaling_events",
+            "scaling events",
+            score.scaling_events.map(|n| numbers::thousands(&n.to_string())),
+            Tone::Plain,
+        ),
+        figure(
+            "flaps",
+            "flaps",
+            score.flaps.map(|n| numbers::thousands(&n.to_string())),
+            if score.flaps.unwrap_or(0) > 0 { Tone::Warn } else { Tone::Good },
+        ),
+        figure("peak", "peak replicas", score.peak.map(|n| n.to_string()), Tone::Plain),
+        figure(
+            "minutes_at_max",
+            "time at max",
+            score.minutes_at_max.map(numbers::minutes),
+            warn(some(score.minutes_at_max), Tone::Warn),
+        ),
+    ];
+    if let Some(under) = out.iter_mut().find(|f| f.key == "under_provisioned_minutes")
+        && score.under_provisioned_minutes.is_none()
+    {
+        under.note = Some("no metric declares a saturation or a capacity".into());
+    }
+    if policy.cost.is_some() || score.cost.is_some() {
+        let currency = score.currency.as_deref().unwrap_or_default();
+        let text = score.cost.map(|c| format!("{} {}", numbers::thousands(&format!("{c:.2}")), currency));
+        out.push(figure("cost", "cost", text.map(|t| t.trim().to_owned()), Tone::Plain));
+    }
+    out
+}
+
+/// Index of the metric that says most about the load: demand, then what is tracked, then what
+/// other metrics are modelled on, then the first with any value.
+pub fn load_metric(policy: &Policy, run: &Run) -> Option<usize> {
+    let width = run.metrics.len();
+    let seen = |metric: usize| {
+        metric < width && run.values.iter().skip(metric).step_by(width.max(1)).any(|v| v.is_finite())
+    };
+    let demand = policy.metrics.iter().position(|m| m.per == Some(Per::Total) && m.capacity.is_some());
+    let total = policy.metrics.iter().position(|m| m.per == Some(Per::Total));
+    let forecast = policy.predict.as_ref().map(|p| p.metric);
+    let tracked = policy.track.first().map(|t| t.metric);
+    let replica = policy.metrics.iter().position(|m| m.per == Some(Per::Replica));
+    [forecast, demand, tracked, total, replica]
+        .into_iter()
+        .flatten()
+        .find(|m| seen(*m))
+        .or_else(|| (0..width).find(|m| seen(*m)))
+}
+
+/// Why an event happened, in one sentence.
+pub fn reason((policy, run): Pair<'_>, happened: &Happened) -> String {
+    let steps = run.steps_of(happened.tick as usize);
+    if let Some(step) = happened.event.step.and_then(|s| steps.get(usize::from(s))) {
+        return words::words(policy, step);
+    }
+    match (happened.event.kind, happened.event.metric) {
+        (EventKind::MetricsLost, Some(metric)) => {
+            let name = run.metrics.get(usize::from(metric)).map_or("a metric", String::as_str);
+            format!("{name} has no value")
+        }
+        _ => steps
+            .iter()
+            .rev()
+            .find(|s| s.input != s.output)
+            .map_or_else(String::new, |s| words::words(policy, s)),
+    }
+}
+
+/// Tick at or before an instant; the first for one before the run, `None` for an empty run.
+pub fn tick_at(run: &Run, time: Time) -> Option<usize> {
+    if run.ticks.is_empty() {
+        return None;
+    }
+    Some(run.ticks.partition_point(|t| t.time <= time).saturating_sub(1))
+}
+
+/// What to say where a script never asked for anything.
+pub fn silent_script((policy, run): Pair<'_>) -> Option<String> {
+    let never = run.ticks.iter().all(|t| t.proposed == t.current) && run.events.is_empty();
+    (policy.form == Form::Script && never && !run.ticks.is_empty()).then(|| {
+        let ticks = count(run.ticks.len() as u64, "tick");
+        format!("The script ran at {ticks} and asked the engine for no change: no scale_out, scale_in or set_replicas reached it"
+        )
+    })
+}

@@ -1,0 +1,269 @@
+//! Findings for people, through miette, and for programs as JSON. May import: `text`, `model`.
+
+use super::paint::clean;
+use super::{Charset, Layout};
+use crate::model::{Finding, Label, Level};
+use crate::text::{LineIndex, Source, Span};
+use miette::{
+    Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError, MietteSpanContents,
+    Severity, SourceCode, SourceSpan, SpanContents, ThemeCharacters, ThemeStyles,
+};
+use serde_json::{Value, json};
+use std::collections::HashMap;
+use std::fmt;
+
+/// Longest stretch of a source shown around a place, in bytes.
+const SHOWN: usize = 4096;
+
+/// Findings in their one order: by source, place, rule, message; those without a place first.
+pub fn sorted(findings: &[Finding]) -> Vec<&Finding> {
+    let mut out: Vec<&Finding> = findings.iter().collect();
+    out.sort_by(|a, b| {
+        let place = |f: &Finding| f.labels.first().map(|l| (l.source.clone(), l.span));
+        place(a).cmp(&place(b)).then_with(|| a.rule.cmp(&b.rule)).then_with(|| a.message.cmp(&b.message))
+    });
+    out
+}
+
+/// Findings as miette shows them: the rule as code, the message, the places in their sources,
+/// the help. Sources are found by name; a place in a source that is not given is named in words.
+/// ANSI colours where `colour` is set. Empty for no finding; ends with a line end otherwise.
+pub fn findings(findings: &[Finding], sources: &[Source], layout: &Layout, colour: bool) -> String {
+    let shown: HashMap<&str, Shown> = sources.iter().map(|s| (&*s.name, Shown::new(s))).collect();
+    let theme = GraphicalTheme {
+        characters: match layout.charset {
+            Charset::Unicode => ThemeCharacters::unicode(),
+            Charset::Ascii => ThemeCharacters::ascii(),
+        },
+        styles: if colour { ThemeStyles::ansi() } else { ThemeStyles::none() },
+    };
+    let handler = GraphicalReportHandler::new_themed(theme)
+        .with_width(layout.columns())
+        .with_links(false)
+        .with_context_lines(1);
+    let mut out = String::new();
+    for finding in sorted(findings) {
+        let report = Report::new(finding, &shown);
+        let mut text = String::new();
+        if handler.render_report(&mut text, &report).is_err() {
+            // Only a place that miette cannot read gets here; the words must not be lost with it.
+            text = format!("{}: {}\n", clean(&finding.rule), clean(&finding.message));
+        }
+        if !out.is_empty() {
+            out.push('\n');
+        }
+        for line in text.trim_end().lines() {
+            out.push_str(line.trim_end());
+            out.push('\n');
+        }
+    }
+    out
+}
+
+/// Findings as JSON, version 1: `findings[]` of `rule`, `level`, `message`, `help`, `labels[]`
+/// with lines and columns from 1, columns in characters; the end is exclusive. Places in a source
+/// that is not given have null lines. Ends with a line end.
+pub fn findings_json(findings: &[Finding], sources: &[Source]) -> String {
+    let lines: HashMap<&str, (&Source, LineIndex)> =
+        sources.iter().map(|s| (&*s.name, (s, LineIndex::new(&s.text)))).collect();
+    let label = |label: &Label| {
+        let place = lines.get(&*label.source).map(|(source, index)| {
+            (index.position(&source.text, label.span.start), index.position(&source.text, label.span.end))
+        });
+        json!({
+            "source": &*label.source,
+            "line": place.map(|p| p.0.line),
+            "column": place.map(|p| p.0.column),
+            "end_line": place.map(|p| p.1.line),
+            "end_column": place.map(|p| p.1.column),
+            "text": label.text,
+        })
+    };
+    let findings: Vec<Value> = sorted(findings)
+        .into_iter()
+        .map(|f| {
+            json!({
+                "rule": f.rule,
+                "level": f.level,
+                "message": f.message,
+                "help": f.help,
+                "labels": f.labels.iter().map(label).collect::<Vec<_>>(),
+            })
+        })
+        .collect();
+    let mut out =
+        serde_json::to_string_pretty(&json!({ "version": 1, "findings": findings })).unwrap_or_default();
+    out.push('\n');
+    out
+}
+
+/// A source with every byte in its place and nothing in it that steers a terminal.
+#[derive(Debug)]
+struct Shown {
+    name: String,
+    text: String,
+}
+
+impl Shown {
+    fn new(source: &Source) -> Shown {
+        let mut text = String::with_capacity(source.text.len());
+        for c in source.text.chars() {
+            let safe = matches!(c, '\n' | '\t' | '\r') || clean(c.encode_utf8(&mut [0; 4])).chars().eq([c]);
+            match c.len_utf8() {
+                _ if safe => text.push(c),
+                3 => text.push('\u{fffd}'),
+                n => text.push_str(&"?".repeat(n)),
+            }
+        }
+        Shown { name: clean(&source.name), text }
+    }
+
+    /// A span inside the text, on character boundaries.
+    fn inside(&self, span: Span) -> SourceSpan {
+        let floor = |at: u32| {
+            let mut at = (at as usize).min(self.text.len());
+            while !self.text.is_char_boundary(at) {
+                at -= 1;
+            }
+            at
+        };
+        let start = floor(span.start);
+        SourceSpan::new(start.into(), floor(span.end).max(start) - start)
+    }
+}
+
+impl SourceCode for Shown {
+    fn read_span<'a>(
+        &'a self,
+        span: &SourceSpan,
+        before: usize,
+        after: usize,
+    ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
+        let read = self.text.as_str().read_span(span, before, after)?;
+        let (start, data) = (read.span().offset(), read.data());
+        if data.len() <= SHOWN {
+            return Ok(Box::new(MietteSpanContents::new_named(
+                self.name.clone(),
+                data,
+                *read.span(),
+                read.line(),
+                read.column(),
+                read.line_count(),
+            )));
+        }
+        // A line of this length is no line of a person's: the place and a little around it.
+        let near = |at: usize| {
+            let mut at = at.min(self.text.len());
+            while !self.text.is_char_boundary(at) {
+                at -= 1;
+            }
+            at
+        };
+        let from = near(span.offset().saturating_sub(60)).max(start);
+        let to = near(span.offset() + span.len().clamp(1, 200) + 60).min(start + data.len());
+        let lines = memchr::memchr_iter(b'\n', self.text.as_bytes().get(..from).unwrap_or_default()).count();
+        let line_start = self.text.get(..from).and_then(|t| t.rfind('\n')).map_or(0, |at| at + 1);
+        let column = self.text.get(line_start..from).map_or(0, |t| t.chars().count());
+        Ok(Box::new(MietteSpanContents::new_named(
+            self.name.clone(),
+            self.text.as_bytes().get(from..to).unwrap_or_default(),
+            SourceSpan::new(from.into(), to - from),
+            lines,
+            column,
+            1,
+        )))
+    }
+}
+
+/// A finding as miette wants it: the places of one source, those of others as related.
+#[derive(Debug)]
+struct Report<'a> {
+    code: Option<String>,
+    level: Level,
+    message: String,
+    help: Option<String>,
+    source: Option<&'a Shown>,
+    labels: Vec<LabeledSpan>,
+    related: Vec<Report<'a>>,
+}
+
+impl<'a> Report<'a> {
+    fn new(finding: &Finding, shown: &'a HashMap<&str, Shown>) -> Report<'a> {
+        let mut report = Report {
+            code: Some(clean(&finding.rule)),
+            level: finding.level,
+            message: clean(&finding.message),
+            help: finding.help.as_ref().map(|h| h.lines().map(clean).collect::<Vec<_>>().join("\n")),
+            source: None,
+            labels: Vec::new(),
+            related: Vec::new(),
+        };
+        let home = finding.labels.first().map(|l| l.source.clone());
+        for label in &finding.labels {
+            let text = (!label.text.is_empty()).then(|| clean(&label.text));
+            let Some(source) = shown.get(&*label.source) else {
+                let text = text.map_or_else(String::new, |t| format!(": {t}"));
+                report.message.push_str(&format!(" ({}{text})", clean(&label.source)));
+                continue;
+            };
+            let span = source.inside(label.span);
+            if Some(&label.source) == home.as_ref() {
+                report.source = Some(source);
+                report.labels.push(match report.labels.is_empty() {
+                    true => LabeledSpan::new_primary_with_span(text, span),
+                    false => LabeledSpan::new_with_span(text, span),
+                });
+            } else {
+                report.related.push(Report {
+                    code: None,
+                    level: Level::Note,
+                    message: text.unwrap_or_else(|| "see here".into()),
+                    help: None,
+                    source: Some(source),
+                    labels: vec![LabeledSpan::new_primary_with_span(None, span)],
+                    related: Vec::new(),
+                });
+            }
+        }
+        report
+    }
+}
+
+impl fmt::Display for Report<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Report<'_> {}
+
+impl Diagnostic for Report<'_> {
+    fn code<'b>(&'b self) -> Option<Box<dyn fmt::Display + 'b>> {
+        self.code.as_ref().map(|c| Box::new(c) as Box<dyn fmt::Display>)
+    }
+
+    fn severity(&self) -> Option<Severity> {
+        Some(match self.level {
+            Level::Error => Severity::Error,
+            Level::Warning => Severity::Warning,
+            Level::Note => Severity::Advice,
+        })
+    }
+
+    fn help<'b>(&'b self) -> Option<Box<dyn fmt::Display + 'b>> {
+        self.help.as_ref().map(|h| Box::new(h) as Box<dyn fmt::Display>)
+    }
+
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        self.source.map(|s| s as &dyn SourceCode)
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        (!self.labels.is_empty()).then(|| Box::new(self.labels.iter().cloned()) as Box<_>)
+    }
+
+    fn related<'b>(&'b self) -> Option<Box<dyn Iterator<Item = &'b dyn Diagnostic> + 'b>> {
+        (!self.related.is_empty())
+            .then(|| Box::new(self.related.iter().map(|r| r as &dyn Diagnostic)) as Box<_>)
+    }
+}

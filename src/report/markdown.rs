@@ -1,0 +1,196 @@
+//! Dry-runs as GitHub-flavoured Markdown, for a comment on a pull request or a job summary.
+//! May import: `model`, `sim`.
+
+use super::Pair;
+use super::facts::{self, figures};
+use super::numbers::{Clock, thousands};
+use super::paint::Tone;
+use crate::model::EventKind;
+use crate::sim::trace::Run;
+
+/// Events listed a policy; a comment has 65,536 characters for everything.
+const EVENTS: usize = 15;
+/// Points of a chart; mermaid draws them all.
+const POINTS: usize = 60;
+/// Longest text of anybody's choosing.
+const TEXT: usize = 300;
+/// Policies with sections of their own.
+const SECTIONS: usize = 10;
+
+/// The report as Markdown. Texts from policies are neutralised: they make no mention, link,
+/// image, HTML, code fence or table cell of their own.
+pub fn markdown(pairs: &[Pair<'_>]) -> String {
+    let mut out = String::from("## Dry-run\n\n");
+    if pairs.len() != 1 {
+        out.push_str("| | policy | replica-hours | under-provisioned | scaled | flaps | peak |\n");
+        out.push_str("|-|-|-:|-:|-:|-:|-:|\n");
+        for pair in pairs {
+            let figures = figures(*pair);
+            let figure = |key| figures.iter().find(|f| f.key == key).map_or("", |f| f.value.as_str());
+            out.push_str(&format!(
+                "| {} | {} | {} | {} | {} | {} | {} |\n",
+                mark(*pair),
+                text(&pair.0.name.value),
+                figure("replica_hours"),
+                figure("under_provisioned_minutes"),
+                figure("scaling_events"),
+                figure("flaps"),
+                figure("peak"),
+            ));
+        }
+        out.push('\n');
+    }
+    for pair in pairs.iter().take(SECTIONS) {
+        section(&mut out, *pair, pairs.len() > 1);
+    }
+    if pairs.len() > SECTIONS {
+        out.push_str(&format!("Only the first {SECTIONS} policies are told in full.\n"));
+    }
+    out
+}
+
+fn mark(pair: Pair<'_>) -> &'static str {
+    match facts::worst(&facts::verdict(pair)) {
+        Tone::Bad => "🔴",
+        Tone::Warn => "🟡",
+        _ => "🟢",
+    }
+}
+
+fn section(out: &mut String, pair: Pair<'_>, folded: bool) {
+    let (policy, run) = pair;
+    let verdict: Vec<String> = facts::verdict(pair).into_iter().map(|p| p.text).collect();
+    let head = format!("{} **{}** {}", mark(pair), text(&policy.name.value), verdict.join(", "));
+    if folded {
+        // Inside <summary> Markdown is not read, so its text is HTML alone.
+        let html = format!("{} <b>{}</b> {}", mark(pair), text(&policy.name.value), verdict.join(", "));
+        out.push_str(&format!("<details><summary>{html}</summary>\n\n"));
+    } else {
+        out.push_str(&format!("{head}\n\n"));
+    }
+    out.push_str(&format!("{}\n\n", text(&facts::extent(pair, "–"))));
+    if let Some(ended) = &run.ended {
+        out.push_str(&format!("**Ended early:** {}\n\n", text(ended)));
+    }
+    for failed in run.faults.iter().take(EVENTS) {
+        let fault = &failed.fault;
+        out.push_str(&format!(
+            "- **{}** {} ({}:{}), {} ticks\n",
+            text(&fault.function),
+            text(&fault.message),
+            text(&fault.source),
+            fault.line,
+            failed.times
+        ));
+    }
+    out.push_str(if run.faults.is_empty() { "" } else { "\n" });
+    if facts::scalings(run) == 0 && !run.ticks.is_empty() {
+        if let Some(silent) = facts::silent_script(pair) {
+            out.push_str(&format!("{}\n\n", text(&silent)));
+        }
+        for reason in super::explain::summary(pair, 3) {
+            out.push_str(&format!("- {}\n", text(&reason)));
+        }
+        out.push('\n');
+    }
+    chart(out, run);
+    score(out, pair);
+    events(out, pair);
+    for line in run.notes.iter().take(EVENTS) {
+        out.push_str(&format!("> {}\n", text(line)));
+    }
+    out.push_str(if run.notes.is_empty() { "" } else { "\n" });
+    if folded {
+        out.push_str("</details>\n\n");
+    }
+}
+
+fn score(out: &mut String, pair: Pair<'_>) {
+    out.push_str("| score | |\n|-|-:|\n");
+    for figure in figures(pair) {
+        out.push_str(&format!("| {} | {} |\n", figure.label, text(&figure.value)));
+    }
+    out.push('\n');
+}
+
+fn events(out: &mut String, pair: Pair<'_>) {
+    let (_, run) = pair;
+    if run.events.is_empty() {
+        return;
+    }
+    let clock = match (run.ticks.first(), run.ticks.last()) {
+        (Some(first), Some(last)) => Clock::between(first.time, last.time),
+        _ => Clock::Full,
+    };
+    out.push_str("| time (UTC) | event | reason |\n|-|-|-|\n");
+    for happened in run.events.iter().take(EVENTS) {
+        let event = &happened.event;
+        let what = match event.kind {
+            EventKind::ScaleOut | EventKind::ScaleIn => {
+                let sign = if event.kind == EventKind::ScaleOut { "▲" } else { "▼" };
+                format!("{sign} {} → {}", event.from, event.to)
+            }
+            kind => text(kind.name()),
+        };
+        let reason = text(&facts::reason(pair, happened));
+        out.push_str(&format!("| {} | {what} | {reason} |\n", clock.show(event.time)));
+    }
+    out.push('\n');
+    if run.events.len() > EVENTS {
+        let more = thousands(&(run.events.len() - EVENTS).to_string());
+        out.push_str(&format!("and {more} more events\n\n"));
+    }
+}
+
+/// Replicas and the ceiling as a mermaid chart. The title and axes are words of our own.
+fn chart(out: &mut String, run: &Run) {
+    if run.ticks.len() < 2 {
+        return;
+    }
+    let points = POINTS.min(run.ticks.len());
+    let bucket = |i: usize| {
+        let start = i * run.ticks.len() / points;
+        let end = ((i + 1) * run.ticks.len() / points).max(start + 1);
+        run.ticks.get(start..end).unwrap_or_default()
+    };
+    let list = |most: &dyn Fn(&crate::sim::trace::Tick) -> u32| {
+        let values: Vec<String> =
+            (0..points).map(|i| bucket(i).iter().map(most).max().unwrap_or(0).to_string()).collect();
+        values.join(", ")
+    };
+    let top = run.ticks.iter().map(|t| t.desired).max().unwrap_or(1).max(1);
+    let hours =
+        run.ticks.last().zip(run.ticks.first()).map_or(0.0, |(l, f)| l.time.since(f.time).seconds() / 3600.0);
+    out.push_str(&format!(
+        "```mermaid\nxychart-beta\n  title \"replicas\"\n  x-axis \"hours\" 0 --> {:.2}\n  y-axis \"replicas\" 0 --> {top}\n  line [{}]\n  line [{}]\n```\n\n",
+        hours.max(0.01),
+        list(&|t| t.desired),
+        list(&|t| t.bounds.min),
+    ));
+}
+
+/// A text of anybody's choosing as plain words: on one line, cut when long, with every
+/// character that Markdown, HTML or GitHub would act on written as a character reference.
+pub(super) fn text(raw: &str) -> String {
+    let clean = super::paint::clean(raw);
+    let mut out = String::with_capacity(clean.len() + 16);
+    for (i, c) in clean.chars().enumerate() {
+        if i == TEXT {
+            out.push('…');
+            break;
+        }
+        match c {
+            // A mention or an issue reference is made of these before a word; a zero-width space parts them.
+            '@' | '#' => {
+                out.push_str(if c == '@' { "&#64;" } else { "&#35;" });
+                out.push('\u{200b}');
+            }
+            '&' | '<' | '>' | '`' | '|' | '*' | '_' | '~' | '[' | ']' | '(' | ')' | '!' | '\\' | '$'
+            | ':' | '{' | '}' => {
+                out.push_str(&format!("&#{};", c as u32));
+            }
+            c => out.push(c),
+        }
+    }
+    out
+}

@@ -1,0 +1,55 @@
+//! Reports of dry-runs, tests and findings: pure functions from values to text.
+//!
+//! Every reporter takes `(&Policy, &Run)` pairs, one a policy, and gives a `String`. Nothing here
+//! knows a terminal: width and character set come in, colours go out as ANSI sequences that the
+//! edge strips where nobody sees them. Policy code chooses names and prints lines, so every
+//! reporter treats each text of a run as hostile in its own format.
+//!
+//! May import: `text`, `model`, `decide`, `sim`.
+
+pub mod chart;
+pub mod csv;
+pub mod explain;
+pub mod facts;
+mod fast;
+pub mod findings;
+pub mod json;
+pub mod markdown;
+mod numbers;
+mod paint;
+pub mod text;
+mod words;
+
+pub use chart::Charset;
+pub use explain::{at, why_not};
+pub use findings::{findings, findings_json};
+pub use text::text;
+
+use crate::model::Policy;
+use crate::sim::trace::Run;
+
+/// A policy and what became of it.
+pub type Pair<'a> = (&'a Policy, &'a Run);
+
+/// How a report for a terminal is laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Layout {
+    /// Columns of the terminal; reports fit 40 to 200 and treat others as the nearest of these.
+    pub width: usize,
+    /// Which characters charts and marks are made of.
+    pub charset: Charset,
+    /// Whether every event is listed, or a long list folded.
+    pub all_events: bool,
+}
+
+impl Default for Layout {
+    fn default() -> Layout {
+        Layout { width: 100, charset: Charset::Unicode, all_events: false }
+    }
+}
+
+impl Layout {
+    fn columns(&self) -> usize {
+        self.width.clamp(40, 200)
+    }
+}

@@ -1,0 +1,155 @@
+//! Colours, widths and safe text for terminals. May import: nothing of this crate.
+
+use anstyle::{AnsiColor, Style};
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+/// What a piece of a report wants to say by its colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Tone {
+    /// No colour.
+    #[default]
+    Plain,
+    /// Headings and names.
+    Strong,
+    /// Secondary: units, hints.
+    Dim,
+    /// As it should be.
+    Good,
+    /// Worth a look.
+    Warn,
+    /// Wrong.
+    Bad,
+    /// More replicas.
+    Out,
+    /// Fewer replicas.
+    In,
+    /// The load.
+    Load,
+}
+
+impl Tone {
+    fn style(self) -> Style {
+        let fg = |colour: AnsiColor| Style::new().fg_color(Some(colour.into()));
+        match self {
+            Tone::Plain => Style::new(),
+            Tone::Strong => Style::new().bold(),
+            Tone::Dim => Style::new().dimmed(),
+            Tone::Good => fg(AnsiColor::Green),
+            Tone::Warn => fg(AnsiColor::Yellow),
+            Tone::Bad => fg(AnsiColor::Red).bold(),
+            Tone::Out => fg(AnsiColor::Green),
+            Tone::In => fg(AnsiColor::Cyan),
+            Tone::Load => fg(AnsiColor::Blue),
+        }
+    }
+
+    /// The text in this tone.
+    pub(super) fn paint(self, text: &str) -> String {
+        let style = self.style();
+        if self == Tone::Plain || text.is_empty() {
+            text.to_owned()
+        } else {
+            format!("{style}{text}{style:#}")
+        }
+    }
+}
+
+/// Columns that a text takes; it holds no colours.
+pub(super) fn width(text: &str) -> usize {
+    text.width()
+}
+
+/// Makes a text safe to show: what could move the cursor, change colours, ring, or turn the
+/// reading direction is written as an escape, on one line.
+pub(super) fn clean(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\t' => out.push_str("    "),
+            '\u{200e}'
+            | '\u{200f}'
+            | '\u{061c}'
+            | '\u{2028}'
+            | '\u{2029}'
+            | '\u{202a}'..='\u{202e}'
+            | '\u{2066}'..='\u{2069}'
+            | '\u{feff}' => out.extend(c.escape_unicode()),
+            c if c.is_control() => out.extend(c.escape_default()),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// Cuts a text to this many columns; what was cut is marked by `mark`.
+pub(super) fn cut(text: &str, columns: usize, mark: &str) -> String {
+    if width(text) <= columns {
+        return text.to_owned();
+    }
+    let room = columns.saturating_sub(width(mark));
+    let mut out = String::new();
+    let mut used = 0;
+    for c in text.chars() {
+        let w = c.width().unwrap_or(0);
+        if used + w > room {
+            break;
+        }
+        used += w;
+        out.push(c);
+    }
+    out + mark
+}
+
+/// Fills a text up with blanks on the right, or on the left.
+pub(super) fn pad(text: &str, columns: usize, right: bool) -> String {
+    let fill = " ".repeat(columns.saturating_sub(width(text)));
+    if right { fill + text } else { text.to_owned() + &fill }
+}
+
+/// Breaks a text at blanks into lines of at most `columns`; a longer word stands alone, cut
+/// in pieces.
+pub(super) fn wrap(text: &str, columns: usize) -> Vec<String> {
+    let columns = columns.max(8);
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    for word in text.split_whitespace() {
+        if !line.is_empty() && width(&line) + 1 + width(word) > columns {
+            lines.push(std::mem::take(&mut line));
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        for c in word.chars() {
+            if width(&line) + c.width().unwrap_or(0) > columns {
+                lines.push(std::mem::take(&mut line));
+            }
+            line.push(c);
+        }
+    }
+    if !line.is_empty() || lines.is_empty() {
+        lines.push(line);
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hostile_text_cannot_steer_the_terminal() {
+        let shown = clean("a\u{1b}[31mb\u{7}\nc\u{202e}d\u{9b}");
+        assert!(!shown.chars().any(|c| c.is_control() || c == '\u{202e}'), "{shown:?}");
+        assert_eq!(clean("naïve 名前"), "naïve 名前");
+    }
+
+    #[test]
+    fn cutting_and_wrapping_count_columns_not_bytes() {
+        assert_eq!(cut("名前名前", 5, "…"), "名前…");
+        assert_eq!(pad("名", 4, true), "  名");
+        assert_eq!(wrap("one two three four", 9), ["one two", "three", "four"]);
+        assert_eq!(wrap("", 9), [""]);
+        assert!(wrap("abcdefghijklmnop xy", 10).iter().all(|l| width(l) <= 10));
+    }
+}

@@ -1,0 +1,319 @@
+//! The report for a terminal: verdict, chart, events with their reasons, score, notes.
+//! May import: `model`, `sim`.
+
+use super::chart::{self, Glyphs};
+use super::facts::{self, Piece};
+use super::numbers::{Clock, count, thousands};
+use super::paint::{Tone, clean, cut, pad, width, wrap};
+use super::{Layout, Pair, explain};
+use crate::model::EventKind;
+use crate::sim::trace::{Happened, Run};
+
+/// Events shown before a long list is folded.
+const EVENTS: usize = 20;
+/// Lines shown of what was printed, and effects and faults.
+const LINES: usize = 10;
+/// Policies up to which each gets its own section below the summary.
+const SECTIONS: usize = 8;
+
+/// The report of one or several dry-runs, with ANSI colours; ends with a line end.
+///
+/// Several policies begin with one line each; past eight of them, that is all.
+pub fn text(pairs: &[Pair<'_>], layout: &Layout) -> String {
+    let mut out = String::new();
+    if pairs.len() != 1 {
+        out.push_str(&summary(pairs, layout));
+    }
+    if pairs.len() > SECTIONS {
+        out.push('\n');
+        push_wrapped(&mut out, "", "Name one policy's file for its chart and events.", Tone::Dim, layout);
+        return out;
+    }
+    for (i, pair) in pairs.iter().enumerate() {
+        if i > 0 || pairs.len() > 1 {
+            out.push('\n');
+            let rule = layout.charset.glyphs().rule.repeat(layout.columns());
+            out.push_str(&Tone::Dim.paint(&rule));
+            out.push_str("\n\n");
+        }
+        section(&mut out, *pair, layout);
+    }
+    out
+}
+
+/// One line a policy, aligned: whether all is well, its name, the verdict.
+pub fn summary(pairs: &[Pair<'_>], layout: &Layout) -> String {
+    let glyphs = layout.charset.glyphs();
+    let verdicts: Vec<Vec<Piece>> = pairs.iter().map(|p| facts::verdict(*p)).collect();
+    let bad = verdicts.iter().filter(|v| facts::worst(v) == Tone::Bad).count();
+    let head = count(pairs.len() as u64, "policy");
+    let tail = match bad {
+        0 => String::new(),
+        n if n == pairs.len() => ", none without a problem".into(),
+        n => format!(", {n} with a problem"),
+    };
+    let tone = if bad > 0 { Tone::Bad } else { Tone::Strong };
+    let mut out = format!("{}\n", tone.paint(&(head + &tail)));
+    let names: Vec<String> = pairs.iter().map(|(p, _)| clean(&p.name.value)).collect();
+    let room = (layout.columns() / 3).max(12);
+    let widest = names.iter().map(|n| width(n)).max().unwrap_or(0).min(room);
+    for (name, verdict) in names.iter().zip(&verdicts) {
+        let (mark, tone) = mark(verdict, glyphs);
+        let name = pad(&cut(name, widest, glyphs.cut), widest, false);
+        let lead = 2 + width(mark) + 1 + widest + 2;
+        let pieces = fit(verdict, layout.columns().saturating_sub(lead), glyphs);
+        out.push_str(&format!("  {} {}  {pieces}\n", tone.paint(mark), Tone::Strong.paint(&name)));
+    }
+    out
+}
+
+fn mark(verdict: &[Piece], glyphs: &Glyphs) -> (&'static str, Tone) {
+    match facts::worst(verdict) {
+        Tone::Bad => (glyphs.bad, Tone::Bad),
+        Tone::Warn => (glyphs.good, Tone::Warn),
+        _ => (glyphs.good, Tone::Good),
+    }
+}
+
+/// As many pieces of a verdict as fit on one line.
+fn fit(verdict: &[Piece], columns: usize, glyphs: &Glyphs) -> String {
+    let mut out = String::new();
+    let mut used = 0;
+    for piece in verdict {
+        let extra = if used == 0 { 0 } else { 2 };
+        if used + extra + width(&piece.text) > columns {
+            if used == 0 {
+                return piece.tone.paint(&cut(&piece.text, columns, glyphs.cut));
+            }
+            break;
+        }
+        out.push_str(if used == 0 { "" } else { ", " });
+        out.push_str(&piece.tone.paint(&piece.text));
+        used += extra + width(&piece.text);
+    }
+    out
+}
+
+fn section(out: &mut String, pair: Pair<'_>, layout: &Layout) {
+    let (policy, run) = pair;
+    let glyphs = layout.charset.glyphs();
+    let columns = layout.columns();
+    let verdict = facts::verdict(pair);
+    let (mark, tone) = mark(&verdict, glyphs);
+    // The verdict stands behind the name where it fits, else on lines of its own.
+    let name = cut(&clean(&policy.name.value), columns.saturating_sub(width(mark) + 1), glyphs.cut);
+    out.push_str(&format!("{} {}", tone.paint(mark), Tone::Strong.paint(&name)));
+    let length: usize = verdict.iter().map(|p| width(&p.text) + 2).sum();
+    let lead = width(mark) + 1;
+    let mut used = lead + width(&name) + 1;
+    if used + length > columns {
+        used = columns;
+    } else {
+        out.push(' ');
+    }
+    for (i, piece) in verdict.iter().enumerate() {
+        let comma = if i + 1 < verdict.len() { "," } else { "" };
+        if used + 1 + width(&piece.text) + comma.len() > columns {
+            out.push_str(&format!("\n{}", " ".repeat(lead)));
+            used = lead;
+        } else if used > lead {
+            out.push(' ');
+            used += 1;
+        }
+        out.push_str(&piece.tone.paint(&piece.text));
+        out.push_str(comma);
+        used += width(&piece.text) + comma.len();
+    }
+    out.push('\n');
+    push_wrapped(out, &" ".repeat(lead), &facts::extent(pair, glyphs.dash), Tone::Dim, layout);
+    if let Some(ended) = &run.ended {
+        push_wrapped(out, &" ".repeat(lead), &format!("Ended early: {}", clean(ended)), Tone::Bad, layout);
+    }
+    faults(out, run, layout);
+    if facts::scalings(run) == 0 {
+        nothing(out, pair, layout);
+    }
+    let chart = chart::lines(pair, layout);
+    if !chart.is_empty() {
+        out.push('\n');
+        for line in chart {
+            out.push_str(&line);
+            out.push('\n');
+        }
+    }
+    printed(out, run, layout);
+    events(out, pair, layout);
+    score(out, pair);
+    notes(out, run, layout);
+}
+
+fn heading(out: &mut String, text: &str) {
+    out.push_str(&format!("\n{}\n", Tone::Strong.paint(text)));
+}
+
+/// A text broken at the width, its lines behind `lead`; what follows the first is indented
+/// by as many blanks.
+pub(super) fn push_wrapped(out: &mut String, lead: &str, text: &str, tone: Tone, layout: &Layout) {
+    let indent = width(lead);
+    for (i, line) in wrap(text, layout.columns().saturating_sub(indent)).iter().enumerate() {
+        let lead = if i == 0 { lead.to_owned() } else { " ".repeat(indent) };
+        out.push_str(&lead);
+        out.push_str(&tone.paint(line));
+        out.push('\n');
+    }
+}
+
+fn faults(out: &mut String, run: &Run, layout: &Layout) {
+    if run.faults.is_empty() {
+        return;
+    }
+    let clock = clock(run);
+    heading(out, "Faults");
+    for failed in run.faults.iter().take(LINES) {
+        let fault = &failed.fault;
+        let place = match (fault.source.is_empty(), fault.line) {
+            (true, _) => String::new(),
+            (false, 0) => format!(" ({})", clean(&fault.source)),
+            (false, line) => format!(" ({}:{line})", clean(&fault.source)),
+        };
+        let time = run.ticks.get(failed.tick as usize).map_or_else(String::new, |t| clock.show(t.time));
+        let times = if failed.times > 1 {
+            format!(", and at {} more", count(u64::from(failed.times - 1), "tick"))
+        } else {
+            String::new()
+        };
+        let text = format!("{}: {}{place} at {time}{times}", clean(&fault.function), clean(&fault.message));
+        push_wrapped(out, "  ", &text, Tone::Bad, layout);
+    }
+    folded(out, run.faults.len(), LINES, "fault", "");
+}
+
+/// How many were left out, and how to see them.
+fn folded(out: &mut String, all: usize, shown: usize, one: &str, how: &str) {
+    if all > shown {
+        let more = thousands(&(all - shown).to_string());
+        let one = if all - shown == 1 { one.to_owned() } else { format!("{one}s") };
+        out.push_str(&format!("  {}\n", Tone::Dim.paint(&format!("and {more} more {one}{how}"))));
+    }
+}
+
+fn nothing(out: &mut String, pair: Pair<'_>, layout: &Layout) {
+    if pair.1.ticks.is_empty() {
+        return;
+    }
+    heading(out, "Why nothing happened");
+    if let Some(text) = facts::silent_script(pair) {
+        push_wrapped(out, "  ", &text, Tone::Plain, layout);
+    }
+    for reason in explain::summary(pair, 3) {
+        push_wrapped(out, "  ", &reason, Tone::Plain, layout);
+    }
+}
+
+fn printed(out: &mut String, run: &Run, layout: &Layout) {
+    if run.printed.is_empty() {
+        return;
+    }
+    let clock = clock(run);
+    heading(out, "Printed");
+    let rows: Vec<(String, String)> = run
+        .printed
+        .iter()
+        .take(LINES)
+        .map(|line| {
+            let tick = line.tick.and_then(|t| run.ticks.get(t as usize));
+            (tick.map_or_else(|| "while loading".into(), |t| clock.show(t.time)), clean(&line.text))
+        })
+        .collect();
+    let widest = rows.iter().map(|(time, _)| width(time)).max().unwrap_or(0);
+    for (time, text) in rows {
+        push_wrapped(out, &format!("  {}  ", pad(&time, widest, false)), &text, Tone::Plain, layout);
+    }
+    folded(out, run.printed.len(), LINES, "line", "");
+}
+
+fn clock(run: &Run) -> Clock {
+    match (run.ticks.first(), run.ticks.last()) {
+        (Some(first), Some(last)) => Clock::between(first.time, last.time),
+        _ => Clock::Full,
+    }
+}
+
+fn events(out: &mut String, pair: Pair<'_>, layout: &Layout) {
+    let (_, run) = pair;
+    if run.events.is_empty() {
+        return;
+    }
+    heading(out, "Events");
+    let shown = if layout.all_events { run.events.len() } else { EVENTS.min(run.events.len()) };
+    let clock = clock(run);
+    let glyphs = layout.charset.glyphs();
+    let rows: Vec<(String, Tone, String, &Happened)> =
+        run.events.iter().take(shown).map(|e| row(e, clock, glyphs)).collect();
+    let times = rows.iter().map(|r| width(&r.0)).max().unwrap_or(0);
+    let whats = rows.iter().map(|r| width(&r.2)).max().unwrap_or(0);
+    // Where reasons would be squeezed into a ribbon they stand below instead.
+    let lead = 2 + times + 2 + whats + 2;
+    let beside = layout.columns() >= lead + 30;
+    for (time, tone, what, happened) in &rows {
+        let time = pad(time, times, false);
+        let what = tone.paint(&pad(what, whats, false));
+        let reason = clean(&facts::reason(pair, happened));
+        let indent = if beside { lead } else { 4 };
+        let lines = wrap(&reason, layout.columns().saturating_sub(indent));
+        if beside {
+            let first = lines.first().map_or("", String::as_str);
+            out.push_str(format!("  {time}  {what}  {first}").trim_end());
+            out.push('\n');
+        } else {
+            out.push_str(format!("  {time}  {what}").trim_end());
+            out.push('\n');
+        }
+        for line in lines.iter().skip(usize::from(beside)).filter(|l| !l.is_empty()) {
+            out.push_str(&format!("{}{line}\n", " ".repeat(indent)));
+        }
+        for effect in &happened.effects {
+            let lead = format!("{}{} ", " ".repeat(indent), glyphs.arrow);
+            push_wrapped(out, &lead, &format!("would {}", clean(&effect.summary())), Tone::Dim, layout);
+        }
+    }
+    folded(out, run.events.len(), shown, "event", ": --events lists all");
+}
+
+fn row<'a>(happened: &'a Happened, clock: Clock, glyphs: &Glyphs) -> (String, Tone, String, &'a Happened) {
+    let event = &happened.event;
+    let change = || format!("{} {} {}", event.from, glyphs.arrow, event.to);
+    let (tone, what) = match event.kind {
+        EventKind::ScaleOut => (Tone::Out, format!("{} {}", glyphs.up, change())),
+        EventKind::ScaleIn => (Tone::In, format!("{} {}", glyphs.down, change())),
+        EventKind::AtMax => (Tone::Warn, format!("{} at max", glyphs.mark)),
+        EventKind::AtMin => (Tone::Dim, format!("{} at min", glyphs.mark)),
+        EventKind::MetricsLost => (Tone::Bad, format!("{} metrics lost", glyphs.mark)),
+    };
+    (clock.show(event.time), tone, what, happened)
+}
+
+fn score(out: &mut String, pair: Pair<'_>) {
+    heading(out, "Score");
+    let figures = facts::figures(pair);
+    let labels = figures.iter().map(|f| width(f.label)).max().unwrap_or(0);
+    for figure in figures {
+        let note = figure.note.map_or_else(String::new, |n| Tone::Dim.paint(&format!(" ({n})")));
+        out.push_str(&format!(
+            "  {}  {}{note}\n",
+            pad(figure.label, labels, false),
+            figure.tone.paint(&clean(&figure.value))
+        ));
+    }
+}
+
+fn notes(out: &mut String, run: &Run, layout: &Layout) {
+    if run.notes.is_empty() {
+        return;
+    }
+    heading(out, "Notes");
+    let dot = layout.charset.glyphs().dot;
+    for note in &run.notes {
+        push_wrapped(out, &format!("  {dot} "), &clean(note), Tone::Plain, layout);
+    }
+}
