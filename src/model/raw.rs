@@ -28,6 +28,9 @@ pub enum RawValue {
     Table(RawTable),
     /// Something a policy cannot hold (`userdata`, `thread`), by its type's name.
     Other(String),
+    /// Something that only running the file would tell. Running it never gives this; the
+    /// literals of an outline do, and `build` has nothing to say of it.
+    Unknown,
 }
 
 /// A line of a source; 0 where it is not known.
