@@ -30,11 +30,6 @@ pub(super) struct At<'a> {
 }
 
 impl At<'_> {
-    /// The last part of the path.
-    pub fn name(&self) -> &str {
-        self.path.rsplit('.').next().unwrap_or(&self.path)
-    }
-
     /// The span of the value, where it stands in the policy's own source.
     pub fn span(&self) -> Span {
         self.place.span
@@ -70,14 +65,6 @@ impl<'a> Builder<'a> {
         let (source, index) = self.sources.iter().find(|(s, _)| s.name == place.source)?;
         let span = index.line_span(&source.text, place.line)?;
         Some(Where { source: place.source.clone(), span })
-    }
-
-    /// What stands at a place; empty where the source is not at hand.
-    pub fn text_at(&self, place: &Where) -> &'a str {
-        let source = self.sources.iter().find(|(s, _)| s.name == place.source);
-        source
-            .and_then(|(s, _)| s.text.get(place.span.start as usize..place.span.end as usize))
-            .unwrap_or_default()
     }
 
     /// The cursor at the root of a policy.
@@ -120,7 +107,7 @@ impl<'a> Builder<'a> {
         let (place, key) = match node {
             // A node lies in the source that its policy lies in, whatever the parent's place.
             Some(node) => {
-                let source = &self.home(parent);
+                let source = &parent.place.source;
                 let at = |span| Where { source: source.clone(), span };
                 (at(node.value), at(node.key))
             }
@@ -135,11 +122,6 @@ impl<'a> Builder<'a> {
             }
         };
         At { value, node, place, key, path }
-    }
-
-    /// Where nodes lie: only a parent with a node has children with nodes.
-    fn home(&self, parent: &At<'a>) -> Arc<str> {
-        parent.place.source.clone()
     }
 
     /// Reports an error at a place.

@@ -326,18 +326,31 @@ impl<'a> Builder<'a> {
                 );
             }
         }
+        self.check_shape(&table, what, shape);
+        Some(table)
+    }
+
+    /// Reports list entries where there are none, holes in a list, and keys that are neither.
+    pub fn check_shape(&mut self, table: &Table<'a>, what: &str, shape: Shape) {
         if shape == Shape::Map {
             // One finding for all of them: they come from one slip.
-            let mut entries = self.list(&table).into_iter().filter(|e| *e.value != RawValue::Nil);
+            let mut entries = self.list(table).into_iter().filter(|e| *e.value != RawValue::Nil);
             if let Some(first) = entries.next() {
-                let message = match at.path.is_empty() {
+                let message = match table.at.path.is_empty() {
                     true => format!("{} stands without a name in {what}", describe(first.value)),
-                    false => format!("{} stands without a name in `{}`", describe(first.value), at.path),
+                    false => {
+                        format!("{} stands without a name in `{}`", describe(first.value), table.at.path)
+                    }
                 };
-                self.error("nameless-entry", &first.place, message, format!("{what} is made of `name = value`"));
+                self.error(
+                    "nameless-entry",
+                    &first.place,
+                    message,
+                    format!("{what} is made of `name = value`"),
+                );
             }
         } else {
-            for entry in self.list(&table) {
+            for entry in self.list(table) {
                 if *entry.value == RawValue::Nil {
                     self.error(
                         "nil-entry",
@@ -348,19 +361,19 @@ impl<'a> Builder<'a> {
                 }
             }
         }
-        for key in &raw.odd_keys {
-            let of = if at.path.is_empty() { what.to_string() } else { format!("`{}`", at.path) };
+        for key in &table.raw.odd_keys {
+            let of = if table.at.path.is_empty() { what.to_string() } else { format!("`{}`", table.at.path) };
             self.error(
                 "odd-key",
-                &at.place,
+                &table.at.place,
                 format!("the key {key} of {of} is neither a name nor a position"),
                 "keys are texts, or positions counted from 1 without a gap",
             );
         }
-        Some(table)
     }
 
-    fn unknown_field(&mut self, entry: &At<'a>, key: &str, what: &str, known: &[&str]) {
+    /// Reports a field that a table does not have.
+    pub fn unknown_field(&mut self, entry: &At<'a>, key: &str, what: &str, known: &[&str]) {
         let near = did_you_mean(key, known.iter().copied());
         let all = known.iter().map(|k| format!("`{k}`")).collect::<Vec<_>>().join(", ");
         self.error(
