@@ -19,6 +19,7 @@
 //! | `config` | luascale.yaml | the core |
 //! | `cli` | arguments, failures, one file a command | everything |
 
+pub mod catalogue;
 pub mod model;
 pub mod report;
 pub mod sim;

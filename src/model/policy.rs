@@ -257,9 +257,12 @@ pub enum ScrapeReading {
     Sum(Family),
     /// Largest of the matching series.
     Max(Family),
+    /// Mean of the matching series.
+    Avg(Family),
     /// Increase a second of the sum of the matching counters.
     Rate(Family),
-    /// Rate of the first over the rate of the second.
+    /// Rate of the first over the rate of the second; where the second has series and the first
+    /// none (no failure yet), 0.
     RateRatio(Family, Family),
     /// A quantile (0..1) of the rates of a histogram's buckets.
     Quantile(f64, Family),
@@ -268,7 +271,8 @@ pub enum ScrapeReading {
 /// A metric family and the label values its series must have.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Family {
-    /// Name of the family as exposed.
+    /// Name of the series as exposed (`…_count`, `…_sum` included); of a histogram whose quantile
+    /// is read, without `_bucket`.
     pub name: String,
     /// `(label, value)`; a value with `=~`, `!=` or `!~` in front matches so.
     pub labels: Vec<(String, String)>,

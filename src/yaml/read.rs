@@ -37,7 +37,7 @@ impl<'a> Reader<'a> {
                 "put it in quotes, if it is meant as a text".to_owned()
             }
             (Yaml::Text(_), "a list") => "put it in brackets: `[ … ]`".to_owned(),
-            _ => format!("write {expected}, or leave `{what}` out if it is optional"),
+            _ => format!("write {expected}"),
         };
         self.report("wrong-type", message, node.span, help);
     }
@@ -85,12 +85,13 @@ impl<'a> Reader<'a> {
         self.report("unknown-field", message, key.span, help);
     }
 
-    /// A value that has to be there.
+    /// A value that has to be there; `what` is empty for the whole file.
     pub fn required<'n>(&mut self, node: &'n Node, what: &str, key: &str, example: &str) -> Option<&'n Node> {
         let found = node.get(key);
         if found.is_none() && matches!(node.value, Yaml::Map(_) | Yaml::Null) {
             let help = format!("add it: `{example}`");
-            self.report("missing-field", format!("`{what}` has no `{key}`"), node.span, help);
+            let what = if what.is_empty() { "the file".to_owned() } else { format!("`{what}`") };
+            self.report("missing-field", format!("{what} has no `{key}`"), node.span, help);
         }
         found
     }
