@@ -20,7 +20,7 @@ pub struct Bound {
 pub struct Decision {
     /// Bounds in force.
     pub bounds: Bound,
-    /// The raw proposal: before cooldown's window, rate limit and bounds.
+    /// The raw proposal: after cooldowns, before stabilization window, rate limit and bounds.
     pub proposed: u32,
     /// The number of replicas wanted.
     pub to: u32,
@@ -68,6 +68,10 @@ pub enum Why {
     MetricFailed { metric: u16 },
     /// A metric has no value.
     MetricMissing { metric: u16, for_ms: i64 },
+    /// A metric's samples, one a replica, grouped as Kubernetes HPA does.
+    Grouped { metric: u16, counted: u32, unready: u32, missing: u32, ignored: u32 },
+    /// A counted replica has no request, so that the metric has no value.
+    NoRequest { metric: u16 },
     /// A metric's last value stands in.
     MetricLast { metric: u16, age_ms: i64 },
     /// A metric without a value counts as 0.
@@ -90,16 +94,25 @@ pub enum Why {
     RuleUnknown { rule: u16, metric: Option<u16> },
     /// A rule failed.
     RuleFailed { rule: u16 },
+    /// A rule fires, but its function wants no change.
+    RuleNothing { rule: u16 },
     /// A rule fires.
     RuleFires { rule: u16, for_ms: i64 },
-    /// `track` computes a count.
-    Track { metric: u16, value: f64, target: f64 },
+    /// `track` computes a count; `ready` is the number of replicas that it multiplies (0 for a
+    /// total).
+    Track { metric: u16, ready: u32, value: f64, target: f64 },
     /// `track` is within its tolerance and proposes the current count.
-    TrackTolerance { metric: u16, ratio: f64, tolerance: f64 },
+    TrackTolerance { metric: u16, value: f64, ratio: f64 },
     /// `track` cannot compute: no value, or no replica is ready.
     TrackUnknown { metric: u16, none_ready: bool },
-    /// `track` would say less though the value is above target; the current count is kept.
+    /// `track` would say less though the value is above target, or more though it is below;
+    /// the current count is kept.
     TrackGuard { metric: u16, value: f64, target: f64 },
+    /// With replicas that are missing or not ready filled in, `track` no longer points the same
+    /// way; the current count is kept.
+    TrackRefilled { metric: u16, value: f64, refilled: f64 },
+    /// At 0 replicas a per-replica metric has no value and cannot wake.
+    TrackAtZero { metric: u16 },
     /// `decide` or the script gave a count.
     Proposed,
     /// `decide` or the script wants no change.
@@ -120,8 +133,8 @@ pub enum Why {
     Held { metric: Option<u16>, for_ms: i64 },
     /// The step in was made smaller (or nothing), since a scale_out rule would fire at once.
     AntiFlap { rule: u16, at: u32 },
-    /// The scale_out cooldown: `add` counts from its base.
-    CooldownOut { base: u32, left_ms: i64 },
+    /// The scale_out cooldown: `add` counts from its base. No rule: the script's `scale_out`.
+    CooldownOut { rule: Option<u16>, base: u32, left_ms: i64 },
     /// The scale_in cooldown bars the step.
     CooldownIn { left_ms: i64 },
     /// A rule's own cooldown bars it.
@@ -132,7 +145,7 @@ pub enum Why {
     WindowOut { window_ms: i64 },
     /// The stabilization window for shrinking: the most of the raw proposals in it.
     WindowIn { window_ms: i64 },
-    /// The rate limit for growing.
+    /// The rate limit for growing; `start` is the count at the start of the period.
     RateOut { limit: u32, start: u32, per_ms: i64 },
     /// The rate limit for shrinking.
     RateIn { limit: u32, start: u32, per_ms: i64 },

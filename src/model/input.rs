@@ -4,7 +4,7 @@
 
 use super::decision::Event;
 use super::effect::Effect;
-use super::policy::Action;
+use super::policy::{Action, Schedule};
 use super::time::Time;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -20,6 +20,9 @@ pub struct Input {
     pub ready: u32,
     /// One reading a metric, in the order of the policy's metrics.
     pub metrics: Vec<Reading>,
+    /// Names of the target's replicas, where they are known: samples of others are left out,
+    /// and a name without a sample counts as missing. `None`: every sample's replica is one.
+    pub known: Option<Vec<String>>,
     /// The region, where there are several.
     pub region: Option<String>,
 }
@@ -180,6 +183,14 @@ pub trait Conditions {
     /// The `decide` function, or one run of the script.
     fn propose(&self, values: &[f64], context: &Context<'_>) -> Proposed;
 
+    /// The metrics that a rule's `when` may read, by the rule's position in the order of
+    /// [`Conditions::when`]: only their samples tell whether two of them agree. `None` where
+    /// it is not known; then any metric's do.
+    fn reads(&self, rule: usize) -> Option<&[usize]> {
+        let _ = rule;
+        None
+    }
+
     /// Runs the hook at this position of [`super::Policy::on`].
     fn hook(&self, hook: usize, event: &Event, context: &Context<'_>) -> HookReport {
         let _ = (hook, event, context);
@@ -195,8 +206,9 @@ pub trait Conditions {
 /// What a tick leaves for the next one. Serialises, so that it survives a restart.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct State {
-    /// Raw proposals inside the longer stabilization window, oldest first; `None` where there
-    /// is no history at all (it is then seeded with the current count).
+    /// Raw proposals inside the longer stabilization window, oldest first; equal ones in a row
+    /// are one entry with the newest time. `None` where there is no history at all (it is then
+    /// seeded with the current count).
     pub history: Option<Vec<(Time, u32)>>,
     /// Changes made inside the longest rate period, oldest first.
     pub changes: Vec<(Time, i64)>,
@@ -220,6 +232,65 @@ pub struct State {
     pub under_min: bool,
     /// Whether `metrics_lost` was said in this episode.
     pub lost_said: bool,
+    /// The change decided at the last tick. It counts (for cooldowns, rate limits and the
+    /// tool's own zero) once the target is seen to have followed, so that a tick that only
+    /// observes or replays leaves no trace of changes that never were.
+    pub pending: Option<Pending>,
+    /// Memory to work in; no part of what is known.
+    #[serde(skip)]
+    pub work: Work,
+}
+
+/// A change that was decided and is not yet seen to have been made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pending {
+    /// When it was decided.
+    pub at: Time,
+    /// Replicas before.
+    pub from: u32,
+    /// Replicas after.
+    pub to: u32,
+    /// The scale-out cooldown that runs once it is made.
+    pub cooldown: Option<Cooldown>,
+}
+
+/// Buffers and a cache that save work between ticks. Two are always equal, a copy starts with
+/// empty buffers, and none is ever written: a decision is the same without them.
+#[derive(Debug, Default)]
+pub struct Work {
+    /// One number a metric.
+    pub values: Vec<f64>,
+    /// The same, projected onto a smaller count.
+    pub projected: Vec<f64>,
+    /// One answer a rule.
+    pub verdicts: Vec<Verdict>,
+    /// Which schedules are open, and for how long that is known.
+    pub openings: Option<Arc<Openings>>,
+}
+
+impl Clone for Work {
+    fn clone(&self) -> Work {
+        Work { openings: self.openings.clone(), ..Work::default() }
+    }
+}
+
+impl PartialEq for Work {
+    fn eq(&self, _: &Work) -> bool {
+        true
+    }
+}
+
+/// The schedules that are open from one instant to another.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Openings {
+    /// The schedules that this is about.
+    pub schedules: Vec<Schedule>,
+    /// First instant for which it holds.
+    pub from: Time,
+    /// First instant for which it no longer holds.
+    pub until: Time,
+    /// Indices of those that are open, rising.
+    pub open: Vec<u16>,
 }
 
 /// How far a rule is on its way to firing.
@@ -233,6 +304,8 @@ pub struct RuleState {
     pub confirmed: bool,
     /// When the rule last changed the count.
     pub fired: Option<Time>,
+    /// Whether it is behind the pending change.
+    pub acted: bool,
 }
 
 /// A scale-out cooldown.

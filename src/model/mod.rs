@@ -15,7 +15,8 @@ pub use decision::{Bound, Decision, Event, EventKind, Step};
 pub use effect::{Effect, Text};
 pub use finding::{Finding, Label, Level};
 pub use input::{
-    Conditions, Context, HookReport, Phase, Projected, Proposed, Reading, ReplicaSample, State, Verdict,
+    Conditions, Context, Cooldown, HookReport, Input, Pending, Phase, Projected, Proposed, Reading,
+    ReplicaSample, RuleState, State, Verdict, Work,
 };
 pub use policy::*;
 pub use time::{Duration, Time};

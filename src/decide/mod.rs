@@ -1,0 +1,20 @@
+//! The decision at a tick, and its reasons in words.
+//!
+//! May import: `text`, `model`. It knows no Lua, no clock, no randomness: whoever calls it
+//! (dry-run, test, diff, the live engine) gets the same answer for the same input. The steps
+//! are those of section 4 of docs/language.md, in its order; formulas and defaults follow
+//! Kubernetes' Horizontal Pod Autoscaler, cooldowns follow AWS step scaling.
+
+mod limit;
+mod number;
+mod read;
+pub mod reason;
+mod replicas;
+mod rules;
+mod schedule;
+mod shrink;
+mod tick;
+mod track;
+
+pub use schedule::parse_cron;
+pub use tick::decide;
