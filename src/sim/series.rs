@@ -50,6 +50,16 @@ pub struct Track<T> {
     pub values: Vec<T>,
 }
 
+impl Series {
+    /// Its times, rising strictly.
+    pub fn times(&self) -> &[Time] {
+        match &self.values {
+            Values::Scalar(track) => &track.times,
+            Values::Replicas(track) => &track.times,
+        }
+    }
+}
+
 impl<T> Track<T> {
     /// Position of the last value at or before `now`.
     pub fn at(&self, now: Time) -> Option<usize> {
