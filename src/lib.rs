@@ -24,5 +24,6 @@ pub mod decide;
 pub mod model;
 pub mod report;
 pub mod sim;
+pub mod syntax;
 pub mod text;
 pub mod yaml;

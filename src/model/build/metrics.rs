@@ -214,7 +214,7 @@ pub(super) fn metric<'a>(
         None => expanded.and_then(|e| e.per).or(base.and_then(|m| m.per)),
     };
 
-    let mut aggregate = |b: &mut Builder<'a>, field: &str, needs: Per, word: &str, why: &str| {
+    let aggregate = |b: &mut Builder<'a>, field: &str, needs: Per, word: &str, why: &str| {
         let Some(at) = b.field(&table, field) else {
             return Some(base.and_then(|m| if field == "capacity" { m.capacity } else { m.saturation }));
         };

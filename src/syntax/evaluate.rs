@@ -1,0 +1,291 @@
+//! What an expression is worth without running it, and where its parts stand: literals,
+//! tables, constructor calls, functions, locals. Anything else is unknown.
+//!
+//! May import: `text`, `model`.
+
+use super::literal;
+use super::outline::Names;
+use super::walk::{name, span};
+use crate::model::effect::{Text, TextPart};
+use crate::model::policy::FnRef;
+use crate::model::raw::{Key, Node, Place, RawTable, RawValue};
+use crate::text::Span;
+use full_moon::ast::{
+    BinOp, Call, Expression, Field, FunctionArgs, FunctionCall, Index, Prefix, Suffix, TableConstructor,
+    UnOp, Var,
+};
+use full_moon::node::Node as _;
+use full_moon::tokenizer::{StringLiteralQuoteType, TokenReference, TokenType};
+
+/// A value, the places of its parts, and how many nodes those are.
+#[derive(Debug, Clone)]
+pub(super) struct Value {
+    pub raw: RawValue,
+    pub node: Node,
+    pub size: usize,
+}
+
+impl Value {
+    pub fn new(raw: RawValue, place: Span) -> Value {
+        Value { raw, node: Node { key: place, value: place, children: Vec::new() }, size: 1 }
+    }
+
+    pub fn unknown(place: Span) -> Value {
+        Value::new(RawValue::Unknown, place)
+    }
+
+    /// A function; which one, only the VM knows.
+    pub fn function(place: Span, line: u32) -> Value {
+        let line = Place { line, ..Place::default() };
+        Value::new(RawValue::Function(FnRef(u32::MAX), line), place)
+    }
+
+    /// Sets the entry of a table, in the value and among the places.
+    pub fn set(&mut self, key: Key, key_span: Span, entry: Value) {
+        self.size += entry.size;
+        self.node.children.retain(|(k, _)| *k != key);
+        self.node.children.push((key.clone(), Node { key: key_span, ..entry.node }));
+        let RawValue::Table(table) = &mut self.raw else { return };
+        match key {
+            Key::Index(at) => {
+                let at = at as usize;
+                if at == table.list.len() + 1 {
+                    table.list.push(entry.raw);
+                } else if let Some(old) = at.checked_sub(1).and_then(|i| table.list.get_mut(i)) {
+                    *old = entry.raw;
+                } else {
+                    table.odd_keys.push(at.to_string());
+                }
+            }
+            Key::Field(name) => {
+                table.fields.retain(|(k, _)| *k != name);
+                if entry.raw != RawValue::Nil {
+                    let at = table.fields.partition_point(|(k, _)| *k < name);
+                    table.fields.insert(at, (name, entry.raw));
+                }
+            }
+        }
+    }
+}
+
+/// The value of an expression.
+pub(super) fn evaluate(e: &Expression, names: &mut Names<'_>) -> Value {
+    let place = span(e);
+    match e {
+        Expression::Number(token) => {
+            let value = literal::number(&token.token().to_string());
+            Value::new(value.map_or(RawValue::Unknown, RawValue::Number), place)
+        }
+        Expression::String(token) => {
+            Value::new(text(token).map_or(RawValue::Unknown, RawValue::String), place)
+        }
+        Expression::Symbol(token) => {
+            let raw = match token.token().to_string().as_str() {
+                "nil" => RawValue::Nil,
+                "true" => RawValue::Bool(true),
+                "false" => RawValue::Bool(false),
+                _ => RawValue::Unknown,
+            };
+            Value::new(raw, place)
+        }
+        Expression::Function(_) => {
+            let line = e.start_position().map_or(0, |p| u32::try_from(p.line()).unwrap_or(u32::MAX));
+            Value::function(place, line)
+        }
+        Expression::TableConstructor(constructor) => table(constructor, names),
+        Expression::Parentheses { expression, .. } | Expression::TypeAssertion { expression, .. } => {
+            let inner = evaluate(expression, names);
+            Value { node: Node { value: place, ..inner.node }, ..inner }
+        }
+        Expression::UnaryOperator { unop, expression } => {
+            let inner = evaluate(expression, names);
+            let raw = match (unop, inner.raw) {
+                (UnOp::Minus(_), RawValue::Number(n)) => RawValue::Number(-n),
+                (UnOp::Not(_), RawValue::Bool(b)) => RawValue::Bool(!b),
+                _ => RawValue::Unknown,
+            };
+            Value::new(raw, place)
+        }
+        Expression::BinaryOperator { lhs, binop, rhs } => {
+            let (left, right) = (evaluate(lhs, names).raw, evaluate(rhs, names).raw);
+            let raw = match (left, binop, right) {
+                (RawValue::Number(a), BinOp::Plus(_), RawValue::Number(b)) => RawValue::Number(a + b),
+                (RawValue::Number(a), BinOp::Minus(_), RawValue::Number(b)) => RawValue::Number(a - b),
+                (RawValue::Number(a), BinOp::Star(_), RawValue::Number(b)) => RawValue::Number(a * b),
+                (RawValue::Number(a), BinOp::Slash(_), RawValue::Number(b)) => RawValue::Number(a / b),
+                // Joined texts may double at each step; what is long is left unknown.
+                (RawValue::String(a), BinOp::TwoDots(_), RawValue::String(b)) if a.len() + b.len() < 4096 => {
+                    RawValue::String(a + &b)
+                }
+                _ => RawValue::Unknown,
+            };
+            Value::new(raw, place)
+        }
+        Expression::FunctionCall(call) => self::call(call, names),
+        Expression::Var(Var::Name(token)) => match names.local(&name(token)) {
+            // A function is shown where it is written, anything else where it is used.
+            Some(value) if matches!(value.raw, RawValue::Function(..)) => value,
+            Some(value) => Value { node: Node { value: place, ..value.node }, ..value },
+            None => Value::unknown(place),
+        },
+        Expression::Var(Var::Expression(inside)) => {
+            let Prefix::Name(token) = inside.prefix() else { return Value::unknown(place) };
+            let Some(mut value) = names.local(&name(token)) else { return Value::unknown(place) };
+            for suffix in inside.suffixes() {
+                let key = match suffix {
+                    Suffix::Index(Index::Dot { name: token, .. }) => name(token),
+                    Suffix::Index(Index::Brackets { expression, .. }) => match &**expression {
+                        Expression::String(token) => text(token).unwrap_or_default(),
+                        _ => return Value::unknown(place),
+                    },
+                    _ => return Value::unknown(place),
+                };
+                let Some(entry) = entry(&value, &key) else { return Value::unknown(place) };
+                value = entry;
+            }
+            match value.raw {
+                RawValue::Function(..) => value,
+                _ => Value { node: Node { value: place, ..value.node }, ..value },
+            }
+        }
+        _ => Value::unknown(place),
+    }
+}
+
+/// The entry of a table that is known in full; of one that is not, nothing is.
+fn entry(value: &Value, key: &str) -> Option<Value> {
+    let RawValue::Table(table) = &value.raw else { return None };
+    let raw = table.get(key)?.clone();
+    let node = value.node.field(key)?.clone();
+    Some(Value { raw, node, size: value.size })
+}
+
+/// The value of a table constructor.
+fn table(constructor: &TableConstructor, names: &mut Names<'_>) -> Value {
+    let mut value = Value::new(RawValue::Table(RawTable::default()), span(constructor));
+    if let RawValue::Table(table) = &mut value.raw {
+        let line = constructor.start_position().map_or(0, |p| u32::try_from(p.line()).unwrap_or(u32::MAX));
+        table.place = Place { source: names.source.name.clone(), line };
+    }
+    let mut position = 0;
+    for field in constructor.fields().iter() {
+        match field {
+            Field::NameKey { key, value: e, .. } => {
+                let entry = evaluate(e, names);
+                put(&mut value, name(key), span(key), entry, names);
+            }
+            Field::ExpressionKey { key, value: e, .. } => {
+                let entry = evaluate(e, names);
+                match evaluate(key, names).raw {
+                    RawValue::String(name) => put(&mut value, name, span(&**key), entry, names),
+                    RawValue::Number(n) if n.fract() == 0.0 && (1.0..=1e6).contains(&n) => {
+                        value.set(Key::Index(n as u32), span(&**key), entry);
+                    }
+                    RawValue::Unknown => {}
+                    other => {
+                        if let RawValue::Table(table) = &mut value.raw {
+                            table.odd_keys.push(match other {
+                                RawValue::Number(n) => n.to_string(),
+                                RawValue::Bool(b) => b.to_string(),
+                                _ => "of another type".into(),
+                            });
+                        }
+                    }
+                }
+            }
+            Field::NoKey(e) => {
+                position += 1;
+                let entry = evaluate(e, names);
+                let place = entry.node.value;
+                value.set(Key::Index(position), place, entry);
+            }
+            _ => {}
+        }
+    }
+    value
+}
+
+fn put(value: &mut Value, name: String, key: Span, entry: Value, names: &mut Names<'_>) {
+    if let Some(first) = value.node.field(&name) {
+        names.twice.push((name.clone(), first.key, key));
+    }
+    value.set(Key::Field(name), key, entry);
+}
+
+/// The value of a call: of a constructor of the API, or of `secret`.
+fn call(call: &FunctionCall, names: &mut Names<'_>) -> Value {
+    let place = span(call);
+    let Some((callee, args)) = callee(call) else { return Value::unknown(place) };
+    let root = callee.split('.').next().unwrap_or_default();
+    if !names.is_global(root) {
+        return Value::unknown(place);
+    }
+    if callee == "secret" {
+        let name = match args {
+            FunctionArgs::String(token) => text(token),
+            _ => None,
+        };
+        let raw = name.map_or(RawValue::Unknown, |n| RawValue::Secret(Text(vec![TextPart::Secret(n)])));
+        return Value::new(raw, place);
+    }
+    if !CONSTRUCTORS.contains(&callee.as_str()) && !FAMILIES.iter().any(|f| callee.starts_with(f)) {
+        return Value::unknown(place);
+    }
+    let Some(mut value) = arguments_table(args, names) else { return Value::unknown(place) };
+    value.node.value = place;
+    if let RawValue::Table(table) = &mut value.raw {
+        table.constructor = Some(callee);
+    }
+    value
+}
+
+/// Globals that give a table back as it was given, marked with their name.
+const CONSTRUCTORS: [&str; 5] = ["prometheus", "scrape", "mcp", "file", "http"];
+
+/// Tables of such functions.
+const FAMILIES: [&str; 3] = ["gateway.", "llm_gateway.", "kubernetes."];
+
+/// The dotted name that is called, and the arguments, where it is called once.
+fn callee(call: &FunctionCall) -> Option<(String, &FunctionArgs)> {
+    let Prefix::Name(token) = call.prefix() else { return None };
+    let mut callee = name(token);
+    let mut suffixes = call.suffixes();
+    loop {
+        match suffixes.next()? {
+            Suffix::Index(Index::Dot { name: token, .. }) => {
+                callee.push('.');
+                callee.push_str(&name(token));
+            }
+            Suffix::Call(Call::AnonymousCall(args)) => {
+                return suffixes.next().is_none().then_some((callee, args));
+            }
+            _ => return None,
+        }
+    }
+}
+
+/// The table that a call is given as its only argument.
+pub(super) fn arguments_table(args: &FunctionArgs, names: &mut Names<'_>) -> Option<Value> {
+    match args {
+        FunctionArgs::TableConstructor(constructor) => Some(table(constructor, names)),
+        FunctionArgs::Parentheses { arguments, .. } => {
+            let mut all = arguments.iter();
+            let value = evaluate(all.next()?, names);
+            all.next().is_none().then_some(value)
+        }
+        _ => None,
+    }
+}
+
+/// The value of a string token.
+pub(super) fn text(token: &TokenReference) -> Option<String> {
+    match token.token_type() {
+        TokenType::StringLiteral { literal, quote_type: StringLiteralQuoteType::Brackets, .. } => {
+            let text = literal.as_str();
+            let text = text.strip_prefix("\r\n").or_else(|| text.strip_prefix('\n')).unwrap_or(text);
+            Some(text.replace("\r\n", "\n"))
+        }
+        TokenType::StringLiteral { literal, .. } => Some(literal::string(literal.as_str())),
+        _ => None,
+    }
+}

@@ -1,0 +1,136 @@
+//! The text of a file without running it: does it parse, where do its policies stand, does any
+//! of its functions keep state. Behind it is full_moon, with Luau's grammar only.
+//!
+//! A syntax tree takes much more memory than its text and much stack to drop, so none leaves
+//! the thread that parsed it: what is learnt from it is plain data.
+//!
+//! May import: `text`, `model`.
+
+mod depth;
+mod dialect;
+mod errors;
+mod evaluate;
+mod literal;
+mod outline;
+mod purity;
+mod token;
+mod walk;
+
+use crate::model::finding::{Finding, Level};
+use crate::model::raw::{Outline, RawFile};
+use crate::text::{LineIndex, Source, Span};
+use full_moon::LuaVersion;
+
+/// The longest text that is parsed, in bytes. A syntax tree takes about 116 bytes for each
+/// byte of text, so this is some 60 MB.
+pub const LONGEST: usize = 512 * 1024;
+
+/// Stack of the thread that parses. A nested function takes full_moon 25 kB of stack, and
+/// `depth` lets 200 of them through, and 1000 operators of 6 kB.
+const STACK: usize = 64 * 1024 * 1024;
+
+/// What the text of a file says.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Parsed {
+    /// What keeps it from parsing, and warnings about the text; in the order of the text. What
+    /// Luau's own compiler accepts all the same is to be passed through [`parser_limits`].
+    pub findings: Vec<Finding>,
+    /// Where its policies stand, as far as it parses.
+    pub outline: Outline,
+    /// What the literals of its policies say: what `build` takes where the file will not run.
+    /// Functions are `FnRef(u32::MAX)`, and what is computed is unknown.
+    pub literals: RawFile,
+    /// Functions that assign a global or an outer local. To be reported for files that declare
+    /// policies and for what they require; a script begins anew at each tick, so what its
+    /// functions assign is forgotten.
+    pub purity: Vec<Finding>,
+    /// Whether it calls `policy` anywhere.
+    pub declares: bool,
+}
+
+impl Parsed {
+    /// Whether the text parses.
+    pub fn is_sound(&self) -> bool {
+        self.findings.iter().all(|f| f.level != Level::Error)
+    }
+}
+
+/// Parses a file, on a thread of its own with a large stack. Never panics and never overflows:
+/// what is nested too deep or too long to parse is a finding.
+pub fn parse(source: &Source) -> Parsed {
+    let whole = || Span::new(0, source.text.len());
+    if source.text.len() > LONGEST {
+        let finding = Finding::error(
+            "too-long",
+            format!("this file has {} bytes, and the parser takes {LONGEST}", source.text.len()),
+        );
+        let start = LineIndex::new(&source.text).line_span(&source.text, 1).unwrap_or_default();
+        let help = "a limit of the parser: keep data in samples, and split policies over several files";
+        return Parsed { findings: vec![finding.at(source, start, "").help(help)], ..Parsed::default() };
+    }
+    let failed = |why: &str| {
+        let finding = Finding::error("parser-failed", format!("this file could not be parsed: {why}"));
+        let finding =
+            finding.at(source, whole(), "").help("a limit of the parser; please report it with the file");
+        Parsed { findings: vec![finding], ..Parsed::default() }
+    };
+    std::thread::scope(|scope| {
+        let builder = std::thread::Builder::new().name("parse".into()).stack_size(STACK);
+        match builder.spawn_scoped(scope, || on_this_stack(source)) {
+            Ok(thread) => thread.join().unwrap_or_else(|_| failed("the parser broke off")),
+            Err(error) => failed(&format!("no thread to parse on ({error})")),
+        }
+    })
+}
+
+fn on_this_stack(source: &Source) -> Parsed {
+    let text = source.blanked();
+    let tokens = token::tokens(&text);
+    if let Err(deep) = depth::check(&tokens) {
+        let (what, most, span) = match deep {
+            depth::TooDeep::Levels(span) => ("brackets and blocks are nested", depth::MOST_LEVELS, span),
+            depth::TooDeep::Operators(span) => {
+                ("operators follow on each other", depth::MOST_OPERATORS, span)
+            }
+        };
+        let finding = Finding::error("too-deep", format!("{what} more than {most} deep"))
+            .at(source, span, "")
+            .help("a limit of the parser: split the expression, or move parts of it into functions");
+        return Parsed { findings: vec![finding], ..Parsed::default() };
+    }
+    let mut result = full_moon::parse_fallible(&text, LuaVersion::luau());
+    let mut findings = Vec::new();
+    if !result.errors().is_empty() {
+        let (foreign, repaired) = dialect::check(source, &text, &tokens);
+        if foreign.is_empty() {
+            findings = errors::findings(source, &text, &tokens, result.errors());
+        } else {
+            let tokens = token::tokens(&repaired);
+            result = full_moon::parse_fallible(&repaired, LuaVersion::luau());
+            findings = errors::findings(source, &repaired, &tokens, result.errors());
+            findings.extend(foreign);
+        }
+    }
+    let block = result.ast().nodes();
+    let read = outline::read(source, block);
+    let purity = purity::check(source, block);
+    findings.extend(read.findings);
+    findings.sort_by_key(|f| f.labels.first().map(|l| l.span));
+    Parsed { findings, outline: read.outline, literals: read.literals, purity, declares: read.declares }
+}
+
+/// What is left of a parse's findings where Luau's compiler, which is the judge, accepts the
+/// file: the errors say that they are a limit of the parser, and are no more than warnings.
+pub fn parser_limits(findings: Vec<Finding>) -> Vec<Finding> {
+    let limit = |finding: Finding| match finding.level {
+        Level::Error => Finding {
+            rule: "parser-limit".into(),
+            level: Level::Warning,
+            message: format!("a limit of the parser, which Luau does not share: {}", finding.message),
+            help: Some("the policy runs; places in reports may be less exact".into()),
+            ..finding
+        },
+        _ => finding,
+    };
+    findings.into_iter().map(limit).collect()
+}

@@ -1,0 +1,313 @@
+//! A walk over a syntax tree in the order of execution, with its scopes: what is declared,
+//! assigned, called, and in which function. May import: `text`.
+
+use crate::text::Span;
+use full_moon::ast::{
+    Block, Call, Expression, Field, FunctionArgs, FunctionBody, FunctionCall, Index, LastStmt, Parameter,
+    Prefix, Stmt, Suffix, TableConstructor, Var,
+    luau::{IfConditionBinding, IfExpression},
+};
+use full_moon::node::Node;
+use full_moon::tokenizer::{Position, TokenReference};
+
+/// What a declared or assigned variable gets.
+#[derive(Clone, Copy)]
+pub(super) enum Given<'t> {
+    /// The value of an expression.
+    Value(&'t Expression),
+    /// A function that stands at this place.
+    Function(Span),
+    /// Something that the text does not tell.
+    Unknown,
+}
+
+/// Called on the way.
+pub(super) trait Visitor<'t> {
+    /// A scope begins; `function` says whether it is a function's.
+    fn open(&mut self, function: bool);
+    /// The last scope ends.
+    fn close(&mut self);
+    /// A local, a parameter or a loop variable begins to be seen.
+    fn declare(&mut self, name: &'t TokenReference, given: Given<'t>);
+    /// An assignment to a variable or to what it leads to. `compound` for `+=` and its like.
+    fn assign(&mut self, target: Target<'t>, given: Given<'t>);
+    /// A call, before its arguments are walked.
+    fn call(&mut self, call: &'t FunctionCall);
+}
+
+/// What is assigned to.
+#[derive(Clone, Copy)]
+pub(super) enum Target<'t> {
+    /// `name = …`
+    Name(&'t TokenReference),
+    /// `name.… = …`
+    Inside(&'t full_moon::ast::VarExpression),
+}
+
+/// The span of anything in the tree; empty at 0 for what recovery made up.
+pub(super) fn span(node: &impl Node) -> Span {
+    let bytes = |p: Option<Position>| p.map_or(0, Position::bytes);
+    Span::new(bytes(node.start_position()), bytes(node.end_position()))
+}
+
+/// The text of a name.
+pub(super) fn name(token: &TokenReference) -> String {
+    token.token().to_string()
+}
+
+/// Walks a block that is the body of a file.
+pub(super) fn file<'t>(block: &'t Block, visitor: &mut impl Visitor<'t>) {
+    visitor.open(false);
+    statements(block, visitor);
+    visitor.close();
+}
+
+fn scope<'t>(block: &'t Block, v: &mut impl Visitor<'t>) {
+    v.open(false);
+    statements(block, v);
+    v.close();
+}
+
+fn statements<'t>(block: &'t Block, v: &mut impl Visitor<'t>) {
+    block.stmts().for_each(|statement| self::statement(statement, v));
+    if let Some(LastStmt::Return(last)) = block.last_stmt() {
+        last.returns().iter().for_each(|e| expression(e, v));
+    }
+}
+
+fn statement<'t>(statement: &'t Stmt, v: &mut impl Visitor<'t>) {
+    match statement {
+        Stmt::Assignment(assignment) => {
+            let values: Vec<_> = assignment.expressions().iter().collect();
+            values.iter().for_each(|e| expression(e, v));
+            for (i, target) in assignment.variables().iter().enumerate() {
+                self::target(target, given(&values, i), v);
+            }
+        }
+        Stmt::CompoundAssignment(assignment) => {
+            expression(assignment.rhs(), v);
+            target(assignment.lhs(), Given::Unknown, v);
+        }
+        Stmt::Do(block) => scope(block.block(), v),
+        Stmt::FunctionCall(call) => self::call(call, v),
+        Stmt::FunctionDeclaration(function) => {
+            let span = Span { start: span(function.function_token()).start, end: span(function.body()).end };
+            let names = function.name().names();
+            if names.len() == 1
+                && function.name().method_name().is_none()
+                && let Some(name) = names.iter().next()
+            {
+                v.assign(Target::Name(name), Given::Function(span));
+            }
+            body(function.body(), v);
+        }
+        Stmt::GenericFor(each) => {
+            each.expressions().iter().for_each(|e| expression(e, v));
+            v.open(false);
+            each.names().iter().for_each(|name| v.declare(name, Given::Unknown));
+            scope(each.block(), v);
+            v.close();
+        }
+        Stmt::NumericFor(count) => {
+            for e in [Some(count.start()), Some(count.end()), count.step()].into_iter().flatten() {
+                expression(e, v);
+            }
+            v.open(false);
+            v.declare(count.index_variable(), Given::Unknown);
+            scope(count.block(), v);
+            v.close();
+        }
+        Stmt::If(choice) => {
+            let mut open = 0;
+            branch(choice.binding(), choice.condition(), choice.block(), &mut open, v);
+            for other in choice.else_if().into_iter().flatten() {
+                branch(other.binding(), other.condition(), other.block(), &mut open, v);
+            }
+            if let Some(block) = choice.else_block() {
+                scope(block, v);
+            }
+            (0..open).for_each(|_| v.close());
+        }
+        Stmt::LocalAssignment(local) => locals(local.names().iter(), local.expressions().iter(), v),
+        Stmt::ConstAssignment(local) => locals(local.names().iter(), local.expressions().iter(), v),
+        Stmt::LocalFunction(function) => {
+            local_function(function.name(), function.function_token(), function.body(), v);
+        }
+        Stmt::ConstFunction(function) => {
+            local_function(function.name(), function.function_token(), function.body(), v);
+        }
+        Stmt::Repeat(repeat) => {
+            // What the block declares is seen by the condition.
+            v.open(false);
+            statements(repeat.block(), v);
+            expression(repeat.until(), v);
+            v.close();
+        }
+        Stmt::While(while_) => {
+            expression(while_.condition(), v);
+            scope(while_.block(), v);
+        }
+        // Types declare no variables, and type functions run in no policy.
+        _ => {}
+    }
+}
+
+/// One branch of an `if`. A binding is seen in its branch and in those that follow.
+fn branch<'t>(
+    binding: Option<&'t IfConditionBinding>,
+    condition: &'t Expression,
+    block: &'t Block,
+    open: &mut usize,
+    v: &mut impl Visitor<'t>,
+) {
+    expression(condition, v);
+    if let Some(binding) = binding {
+        v.open(false);
+        *open += 1;
+        v.declare(binding.name(), Given::Unknown);
+    }
+    scope(block, v);
+}
+
+fn locals<'t>(
+    names: impl Iterator<Item = &'t TokenReference>,
+    values: impl Iterator<Item = &'t Expression>,
+    v: &mut impl Visitor<'t>,
+) {
+    let values: Vec<_> = values.collect();
+    values.iter().for_each(|e| expression(e, v));
+    for (i, name) in names.enumerate() {
+        v.declare(name, given(&values, i));
+    }
+}
+
+/// The value at a position; a last call may give several, so nothing is known past it.
+fn given<'t>(values: &[&'t Expression], at: usize) -> Given<'t> {
+    values.get(at).map_or(Given::Unknown, |e| Given::Value(e))
+}
+
+fn local_function<'t>(
+    name: &'t TokenReference,
+    token: &'t TokenReference,
+    function: &'t FunctionBody,
+    v: &mut impl Visitor<'t>,
+) {
+    let span = Span { start: span(token).start, end: span(function).end };
+    v.declare(name, Given::Function(span));
+    body(function, v);
+}
+
+fn body<'t>(function: &'t FunctionBody, v: &mut impl Visitor<'t>) {
+    v.open(true);
+    for parameter in function.parameters().iter() {
+        if let Parameter::Name(name) = parameter {
+            v.declare(name, Given::Unknown);
+        }
+    }
+    scope(function.block(), v);
+    v.close();
+}
+
+fn target<'t>(target: &'t Var, given: Given<'t>, v: &mut impl Visitor<'t>) {
+    match target {
+        Var::Name(name) => v.assign(Target::Name(name), given),
+        Var::Expression(inside) => {
+            prefix(inside.prefix(), v);
+            inside.suffixes().for_each(|s| suffix(s, v));
+            v.assign(Target::Inside(inside), given);
+        }
+        _ => {}
+    }
+}
+
+fn call<'t>(call: &'t FunctionCall, v: &mut impl Visitor<'t>) {
+    v.call(call);
+    prefix(call.prefix(), v);
+    call.suffixes().for_each(|s| suffix(s, v));
+}
+
+fn prefix<'t>(prefix: &'t Prefix, v: &mut impl Visitor<'t>) {
+    if let Prefix::Expression(e) = prefix {
+        expression(e, v);
+    }
+}
+
+fn suffix<'t>(suffix: &'t Suffix, v: &mut impl Visitor<'t>) {
+    match suffix {
+        Suffix::Call(Call::AnonymousCall(args)) => arguments(args, v),
+        Suffix::Call(Call::MethodCall(method)) => arguments(method.args(), v),
+        Suffix::Index(Index::Brackets { expression: e, .. }) => expression(e, v),
+        _ => {}
+    }
+}
+
+fn arguments<'t>(arguments: &'t FunctionArgs, v: &mut impl Visitor<'t>) {
+    match arguments {
+        FunctionArgs::Parentheses { arguments, .. } => arguments.iter().for_each(|e| expression(e, v)),
+        FunctionArgs::TableConstructor(constructor) => table(constructor, v),
+        _ => {}
+    }
+}
+
+fn table<'t>(table: &'t TableConstructor, v: &mut impl Visitor<'t>) {
+    for field in table.fields().iter() {
+        match field {
+            Field::ExpressionKey { key, value, .. } => {
+                expression(key, v);
+                expression(value, v);
+            }
+            Field::NameKey { value, .. } => expression(value, v),
+            Field::NoKey(value) => expression(value, v),
+            _ => {}
+        }
+    }
+}
+
+fn expression<'t>(e: &'t Expression, v: &mut impl Visitor<'t>) {
+    match e {
+        Expression::BinaryOperator { lhs, rhs, .. } => {
+            expression(lhs, v);
+            expression(rhs, v);
+        }
+        Expression::Parentheses { expression: e, .. }
+        | Expression::UnaryOperator { expression: e, .. }
+        | Expression::TypeAssertion { expression: e, .. } => expression(e, v),
+        Expression::Function(function) => body(function.body(), v),
+        Expression::FunctionCall(call) => self::call(call, v),
+        Expression::IfExpression(choice) => if_expression(choice, v),
+        Expression::InterpolatedString(string) => string.expressions().for_each(|e| expression(e, v)),
+        Expression::TableConstructor(constructor) => table(constructor, v),
+        Expression::Var(Var::Expression(inside)) => {
+            prefix(inside.prefix(), v);
+            inside.suffixes().for_each(|s| suffix(s, v));
+        }
+        _ => {}
+    }
+}
+
+fn if_expression<'t>(choice: &'t IfExpression, v: &mut impl Visitor<'t>) {
+    let mut open = 0;
+    option(choice.binding(), choice.condition(), choice.if_expression(), &mut open, v);
+    for other in choice.else_if_expressions().into_iter().flatten() {
+        option(other.binding(), other.condition(), other.expression(), &mut open, v);
+    }
+    expression(choice.else_expression(), v);
+    (0..open).for_each(|_| v.close());
+}
+
+/// One branch of an `if` expression; its binding is seen as that of a statement.
+fn option<'t>(
+    binding: Option<&'t IfConditionBinding>,
+    condition: &'t Expression,
+    value: &'t Expression,
+    open: &mut usize,
+    v: &mut impl Visitor<'t>,
+) {
+    expression(condition, v);
+    if let Some(binding) = binding {
+        v.open(false);
+        *open += 1;
+        v.declare(binding.name(), Given::Unknown);
+    }
+    expression(value, v);
+}
