@@ -20,6 +20,7 @@
 //! | `cli` | arguments, failures, one file a command | everything |
 
 pub mod catalogue;
+pub mod config;
 pub mod decide;
 pub mod model;
 pub mod report;

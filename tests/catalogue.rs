@@ -329,7 +329,7 @@ fn everything_wrong_is_told_at_once() {
         told("gateway.haproxy", "p95", &[("backnd", "x"), ("url", "haproxy:8405")]),
         [
             "no signal p95",
-            "no argument backnd: backend prometheus url window labels signal",
+            "no argument backnd: backend prometheus url window",
             "url: `haproxy:8405` is no address",
         ]
     );

@@ -43,7 +43,7 @@ fn arguments(kind: &Kind, signal: Option<&Signal>, request: &Request<'_>, errors
         let own = kind.arguments.iter().any(|a| a.name == *name);
         if !own && !COMMON.contains(&name.as_str()) {
             let own = kind.arguments.iter().map(|a| a.name.as_str());
-            let known = own.chain(COMMON).chain(["labels", "signal"]).map(str::to_owned).collect();
+            let known = own.chain(COMMON).map(str::to_owned).collect();
             errors.push(CatalogueError::UnknownArgument { name: name.clone(), known });
             continue;
         }

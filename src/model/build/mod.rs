@@ -17,6 +17,7 @@ mod sources;
 mod target;
 
 pub use catalogue::{Catalogue, CatalogueError, Expanded, NoCatalogue, Request};
+pub use schedule::zone;
 pub use script::{Entry, script};
 
 use super::finding::{Finding, Level};

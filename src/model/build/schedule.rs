@@ -281,19 +281,34 @@ fn check_part(
 /// An IANA time zone.
 fn timezone<'a>(b: &mut Builder<'a>, at: &At<'a>) -> Option<String> {
     let text = b.text(at, "a time zone")?;
+    match zone(text) {
+        Ok(name) => Some(name),
+        Err(near) => {
+            b.error(
+                "unknown-timezone",
+                &at.place,
+                format!("there is no time zone {}", quoted(text)),
+                suggestion(
+                    near.as_deref(),
+                    "a time zone is an IANA name such as \"Europe/Paris\" or \"UTC\"",
+                ),
+            );
+            None
+        }
+    }
+}
+
+/// The IANA name of a time zone that is compiled in.
+///
+/// # Errors
+/// The nearest name, where there is no such zone and one is near.
+pub fn zone(text: &str) -> Result<String, Option<String>> {
     let db = jiff::tz::db();
     if let Ok(zone) = db.get(text) {
-        return Some(zone.iana_name().unwrap_or(text).to_string());
+        return Ok(zone.iana_name().unwrap_or(text).to_string());
     }
     let names: Vec<String> = db.available().map(|name| name.to_string()).collect();
-    let near = nearest_zone(text, &names);
-    b.error(
-        "unknown-timezone",
-        &at.place,
-        format!("there is no time zone {}", quoted(text)),
-        suggestion(near, "a time zone is an IANA name such as \"Europe/Paris\" or \"UTC\""),
-    );
-    None
+    Err(nearest_zone(text, &names).map(str::to_string))
 }
 
 /// The nearest zone: by its whole name, or by the city alone.

@@ -3,6 +3,7 @@
 
 use super::at::{Builder, Table, Where};
 use super::catalogue::Catalogue;
+use super::metrics::COMMON;
 use super::policy::{FIELDS, check_fields, fields};
 use super::read::MOST;
 use super::sources::is_source;
@@ -126,14 +127,20 @@ fn lift(table: &RawTable, is: impl Fn(&str) -> bool) -> RawTable {
     lifted
 }
 
+/// The key that is a constructor: a known one, else the first that could be meant as one, which
+/// is then reported as the constructor that it is not.
 fn constructor(table: &RawTable, is: impl Fn(&str) -> bool) -> Option<(&str, &RawTable)> {
     if table.constructor.is_some() {
         return None;
     }
-    table.fields.iter().find_map(|(key, value)| match value {
-        RawValue::Table(arguments) if is(key) => Some((key.as_str(), arguments)),
-        _ => None,
-    })
+    let tables = || {
+        table.fields.iter().filter_map(|(key, value)| match value {
+            RawValue::Table(arguments) => Some((key.as_str(), arguments)),
+            _ => None,
+        })
+    };
+    let meant = |key: &str| key != "labels" && !COMMON.contains(&key);
+    tables().find(|(key, _)| is(key)).or_else(|| tables().find(|(key, _)| meant(key)))
 }
 
 /// The same nodes with constructors in their place.

@@ -1,0 +1,226 @@
+//! The sections of luascale.yaml but for `policies:`. May import: siblings, `text`, `yaml`.
+
+use super::{Apply, Approval, FailOn, Lint, SampleFile, SamplesEntry, Secret, path};
+use crate::model::build::zone;
+use crate::text::Spanned;
+use crate::yaml::{Node, Reader, Yaml};
+
+/// `samples:` by policy name.
+pub fn samples(reader: &mut Reader<'_>, node: &Node) -> Vec<SamplesEntry> {
+    let mut entries = Vec::new();
+    for (policy, value) in reader.entries(node, "samples") {
+        let what = format!("samples.{}", policy.value);
+        let items = reader.list(value, &what);
+        if items.is_empty() && matches!(value.value, Yaml::List(_) | Yaml::Null) {
+            let help = "name at least one recording, or leave the policy out";
+            reader.report("bad-value", format!("`{what}` names no recording"), policy.span, help);
+        }
+        let mut files: Vec<SampleFile> = Vec::new();
+        for (at, item) in (1..).zip(items) {
+            if let Some(file) = sample(reader, item, &format!("{what}[{at}]")) {
+                if files.iter().any(|f| f.path.value == file.path.value) {
+                    let message = format!("`{}` is named twice for `{}`", file.path.value, policy.value);
+                    reader.report("duplicate-field", message, file.path.span, "keep one of them");
+                } else {
+                    files.push(file);
+                }
+            }
+        }
+        entries.push(SamplesEntry { policy: policy.clone(), files });
+    }
+    entries
+}
+
+fn sample(reader: &mut Reader<'_>, node: &Node, what: &str) -> Option<SampleFile> {
+    if let Yaml::Text(_) = node.value {
+        let written = reader.text(node, what)?;
+        let path = path(reader, written, what)?;
+        return Some(SampleFile { path, columns: Vec::new(), timezone: None });
+    }
+    if !matches!(node.value, Yaml::Map(_)) {
+        reader.wrong(node, what, "a path or { path, columns, timezone }");
+        return None;
+    }
+    reader.map(node, what, &["path", "columns", "timezone"]);
+    let written = reader.required(node, what, "path", "path: samples/monday.csv");
+    let written = written.and_then(|n| reader.text(n, &format!("{what}.path")));
+    let path = written.and_then(|written| path(reader, written, &format!("{what}.path")));
+    let mut columns = Vec::new();
+    if let Some(map) = node.get("columns") {
+        let what = format!("{what}.columns");
+        for (metric, column) in reader.entries(map, &what) {
+            if let Some(column) = reader.text(column, &format!("{what}.{}", metric.value)) {
+                columns.push((metric.value.clone(), column.value));
+            }
+        }
+    }
+    let timezone = node.get("timezone").and_then(|n| timezone(reader, n, &format!("{what}.timezone")));
+    Some(SampleFile { path: path?, columns, timezone })
+}
+
+/// The name of a zone that is compiled in.
+fn timezone(reader: &mut Reader<'_>, node: &Node, what: &str) -> Option<String> {
+    let name = reader.text(node, what)?;
+    match zone(&name.value) {
+        Ok(zone) => Some(zone),
+        Err(near) => {
+            let help = match near {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "write an IANA name, such as `Europe/Paris` or `UTC`".to_owned(),
+            };
+            reader.report(
+                "unknown-timezone",
+                format!("there is no time zone `{}`", name.value),
+                name.span,
+                help,
+            );
+            None
+        }
+    }
+}
+
+/// `secrets:` by name.
+pub fn secrets(reader: &mut Reader<'_>, node: &Node) -> Vec<Secret> {
+    let mut secrets = Vec::new();
+    for (name, value) in reader.entries(node, "secrets") {
+        let what = format!("secrets.{}", name.value);
+        variable(reader, name, "a name of a secret");
+        if !matches!(value.value, Yaml::Map(_)) {
+            reader.wrong(value, &what, "a map");
+            continue;
+        }
+        reader.map(value, &what, &["env", "hosts"]);
+        let env = reader.required(value, &what, "env", "env: SLACK_URL");
+        let env = env.and_then(|n| reader.text(n, &format!("{what}.env")));
+        let env = env.filter(|env| variable(reader, env, "a name of an environment variable"));
+        let list = reader.required(value, &what, "hosts", "hosts: [ hooks.slack.com ]");
+        let hosts = list.map(|n| hosts(reader, n, &format!("{what}.hosts"))).unwrap_or_default();
+        if let Some(env) = env {
+            secrets.push(Secret { name: name.clone(), env: env.value, hosts });
+        }
+    }
+    secrets
+}
+
+fn variable(reader: &mut Reader<'_>, name: &Spanned<String>, what: &str) -> bool {
+    let letters = name.value.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    let fits = letters && !name.value.is_empty() && !name.value.starts_with(|c: char| c.is_ascii_digit());
+    if !fits {
+        let help = "letters, digits and `_`, and no digit first";
+        reader.report("bad-name", format!("`{}` is not {what}", name.value), name.span, help);
+    }
+    fits
+}
+
+fn hosts(reader: &mut Reader<'_>, node: &Node, what: &str) -> Vec<String> {
+    let written = reader.texts(node, what);
+    if written.is_empty() && matches!(&node.value, Yaml::List(items) if items.is_empty()) {
+        let help = "name the hosts that the secret may be sent to";
+        reader.report(
+            "bad-value",
+            format!("`{what}` is empty, so the secret could go nowhere"),
+            node.span,
+            help,
+        );
+    }
+    let mut hosts = Vec::new();
+    for host in written {
+        match bad_host(&host.value) {
+            None => hosts.push(host.value.to_ascii_lowercase()),
+            Some(help) => {
+                reader.report("bad-value", format!("`{}` is no host", host.value), host.span, help);
+            }
+        }
+    }
+    hosts
+}
+
+/// Why a text is no `host` or `host:port`.
+fn bad_host(text: &str) -> Option<String> {
+    if let Some((_, rest)) = text.split_once("://") {
+        let host = rest.split('/').next().unwrap_or_default();
+        return Some(format!("write the host alone: `{host}`; it is always https"));
+    }
+    if let Some((host, _)) = text.split_once('/') {
+        return Some(format!("write the host without a path: `{host}`"));
+    }
+    if text.contains('*') {
+        return Some(
+            "write each host out; a pattern would let the secret go where nobody meant it to".to_owned(),
+        );
+    }
+    // An IPv6 address is in brackets, as in an address.
+    let (host, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((host, port)) if host.parse::<std::net::Ipv6Addr>().is_ok() => ("v6", port.strip_prefix(':')),
+        Some(_) => return Some("write an IPv6 address in brackets: `[2001:db8::1]`".to_owned()),
+        None => match text.rsplit_once(':') {
+            Some((host, port)) => (host, Some(port)),
+            None => (text, None),
+        },
+    };
+    if port.is_some_and(|port| !port.parse::<u16>().is_ok_and(|n| n > 0)) {
+        return Some("a port is a number from 1 to 65535".to_owned());
+    }
+    let part = |part: &str| {
+        !part.is_empty()
+            && part.len() <= 63
+            && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+            && !part.starts_with('-')
+            && !part.ends_with('-')
+    };
+    let fits = host.len() <= 253 && host.split('.').all(part);
+    (!fits).then(|| "a host has letters, digits, `-` and dots: `hooks.slack.com`".to_owned())
+}
+
+/// `lint:`.
+pub fn lint(reader: &mut Reader<'_>, node: &Node) -> Lint {
+    let mut lint = Lint::default();
+    for (key, value) in reader.map(node, "lint", &["select", "ignore", "fail_on", "baseline", "rules"]) {
+        let what = format!("lint.{}", key.value);
+        match key.value.as_str() {
+            "select" => lint.select = reader.texts(value, &what),
+            "ignore" => lint.ignore = reader.texts(value, &what),
+            "fail_on" => {
+                let level = reader.choice(value, &what, &["note", "warning", "error", "never"]);
+                lint.fail_on = level.map(|level| match level.value.as_str() {
+                    "note" => FailOn::Note,
+                    "warning" => FailOn::Warning,
+                    "error" => FailOn::Error,
+                    _ => FailOn::Never,
+                });
+            }
+            "baseline" => {
+                let written = reader.text(value, &what);
+                lint.baseline = written.and_then(|written| path(reader, written, &what));
+            }
+            _ => {
+                let written = reader.texts(value, &what);
+                lint.rules = written.into_iter().filter_map(|glob| path(reader, glob, &what)).collect();
+            }
+        }
+    }
+    lint
+}
+
+/// `approval:`.
+pub fn approval(reader: &mut Reader<'_>, node: &Node) -> Approval {
+    let mut approval = Approval { branch: None, reviews: None };
+    for (key, value) in reader.map(node, "approval", &["branch", "reviews"]) {
+        match key.value.as_str() {
+            "branch" => approval.branch = reader.text(value, "approval.branch"),
+            _ => approval.reviews = reader.whole(value, "approval.reviews", 0..=100),
+        }
+    }
+    approval
+}
+
+/// `apply:`.
+pub fn apply(reader: &mut Reader<'_>, node: &Node) -> Apply {
+    let mut apply = Apply::default();
+    for (_, value) in reader.map(node, "apply", &["directory"]) {
+        reader.map(value, "apply.directory", &["path"]);
+        let written = reader.required(value, "apply.directory", "path", "path: live/");
+        apply.directory = written.and_then(|n| reader.text(n, "apply.directory.path"));
+    }
+    apply
+}
