@@ -1,7 +1,7 @@
 //! The catalogue: that its data is true to what programs expose, what a metric declared by kind
 //! expands to, what a wrong one is told, and that docs/gateways.md says the same.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test")]
+#![expect(clippy::unwrap_used, reason = "a test")]
 #![expect(clippy::disallowed_methods, reason = "a test that reads the repository and UPDATE")]
 
 use luascale::catalogue::{ExposedBy, Kind, MetricType, Reading, Signal, Status, Table};

@@ -1,7 +1,7 @@
 //! luascale.yaml: what it means, that a script's entry builds a policy, and what every mistake in
 //! it is told, with its line and column.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test")]
+#![expect(clippy::unwrap_used, reason = "a test")]
 
 use luascale::catalogue::Table;
 use luascale::config::{Config, FailOn, SampleFile, Secret, candidates, parse};
