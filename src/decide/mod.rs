@@ -5,8 +5,11 @@
 //! are those of section 4 of docs/language.md, in its order; formulas and defaults follow
 //! Kubernetes' Horizontal Pod Autoscaler, cooldowns follow AWS step scaling.
 
+mod activation;
+mod choose;
 mod limit;
 mod number;
+mod propose;
 mod read;
 pub mod reason;
 mod replicas;

@@ -2,6 +2,7 @@
 //!
 //! May import: `text`. Knows no Lua, no clock, no file.
 
+pub mod bare;
 pub mod build;
 pub mod decision;
 pub mod effect;
