@@ -22,6 +22,8 @@ pub struct Run {
     pub policy: String,
     /// Name of the policy's source.
     pub source: String,
+    /// Names of the files that the recording was read from; none where there was no recording.
+    pub samples: Vec<String>,
     /// Open or closed loop.
     pub kind: Loop,
     /// Names of the metrics, in the order of [`Run::values`].
