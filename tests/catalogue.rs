@@ -30,6 +30,7 @@ fn expand(
     table.expand(&Request { constructor, signal: None, key, arguments: &owned(false), labels: &owned(true) })
 }
 
+#[expect(clippy::panic, reason = "a test")]
 fn query(constructor: &str, key: &str, arguments: &[(&str, &str)]) -> String {
     match expand(&Table::new(), constructor, key, arguments).unwrap().source {
         MetricSource::Prometheus { query, .. } => query.value,
