@@ -271,7 +271,7 @@ pub(super) fn cost<'a>(b: &mut Builder<'a>, table: &Table<'a>) -> Option<Option<
             b.error(
                 "unknown-value",
                 &at.place,
-                format!("`{}` is a currency; {} is none", at.path, super::read::quoted(code)),
+                format!("`{}` cannot be {}: that is no currency", at.path, super::read::quoted(code)),
                 match hint {
                     true => format!("write \"{upper}\""),
                     false => "write its ISO code of three letters, such as \"USD\" or \"EUR\"".into(),

@@ -2,7 +2,7 @@
 //! from is read in `sources`. May import: `text`, `model`.
 
 use super::at::{At, Builder, Table, Where};
-use super::read::{Known, Shape, figure, quoted};
+use super::read::{Known, Shape, figure, quoted, suggestion};
 use super::sources;
 use crate::model::finding::did_you_mean;
 use crate::model::policy::{Metric, Missing, Model, Per, Predict, Unit};
@@ -75,10 +75,9 @@ impl<'a> Metrics<'a> {
         if self.closed {
             let names = || self.declared.iter().map(|d| d.name.as_str());
             let all = names().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ");
-            let help = match (did_you_mean(name, names()), all.is_empty()) {
-                (Some(near), _) => format!("did you mean `{near}`? Declared under `metrics` are {all}"),
-                (None, false) => format!("declared under `metrics` are {all}"),
-                (None, true) => format!("declare it: metrics = {{ {name} = … }}"),
+            let help = match all.is_empty() {
+                true => format!("declare it: metrics = {{ {name} = … }}"),
+                false => suggestion(did_you_mean(name, names()), &format!("declared metrics are {all}")),
             };
             b.error(
                 "unknown-metric",
@@ -127,7 +126,7 @@ pub(super) fn metrics<'a>(b: &mut Builder<'a>, policy: &Table<'a>) -> Metrics<'a
                 format!("{why}; choose another name"),
             );
         } else {
-            b.check_name(&at.key.clone(), &format!("the name of a metric, {}", quoted(name)), name);
+            b.check_name(&at.key.clone(), &format!("the name of the metric {}", quoted(name)), name);
         }
         let metric = metric(b, &at, name, None);
         metrics.declared.push(Declared { name: name.to_string(), at, metric });
@@ -327,7 +326,7 @@ fn label<'a>(b: &mut Builder<'a>, at: &At<'a>) -> Option<String> {
     b.error(
         "bad-name",
         &at.place,
-        format!("`{}` is the name of a label; {} is none", at.path, quoted(text)),
+        format!("`{}` cannot be {}: that is no name of a label", at.path, quoted(text)),
         "a label has letters, digits and _, and starts with no digit: replica_label = \"pod\"",
     );
     None

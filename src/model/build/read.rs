@@ -44,8 +44,8 @@ impl<'a> Builder<'a> {
                 "a secret is read only when an effect is performed: use it in the arguments of `act.…` inside `on`",
             ),
             value => {
-                let message = format!("`{}` is {expected}, found {}", at.path, describe(value));
-                let help = match write {
+                let message = format!("`{}` must be {expected}, found {}", at.path, describe(value));
+                let help = match write.or_else(|| example(expected).map(String::from)) {
                     Some(write) => format!("write {write}"),
                     None => format!("{expected} is expected here"),
                 };
@@ -70,7 +70,7 @@ impl<'a> Builder<'a> {
             }
             value => {
                 let write = match value {
-                    RawValue::String(text) => numeral(text),
+                    RawValue::String(text) => numeral(text, expected.contains("percentage")),
                     _ => None,
                 };
                 self.wrong_type(at, expected, write);
@@ -222,20 +222,20 @@ impl<'a> Builder<'a> {
     /// A name: a text that prints.
     pub fn name(&mut self, at: &At<'a>, expected: &str) -> Option<&'a str> {
         let name = self.text(at, expected)?;
-        self.check_name(&at.place.clone(), &at.path, name).then_some(name)
+        self.check_name(&at.place.clone(), &format!("`{}`", at.path), name).then_some(name)
     }
 
     /// Whether a name prints; reports it where it does not.
-    pub fn check_name(&mut self, place: &super::at::Where, path: &str, name: &str) -> bool {
+    pub fn check_name(&mut self, place: &super::at::Where, whose: &str, name: &str) -> bool {
         if name.trim().is_empty() {
-            self.error("bad-name", place, format!("`{path}` is empty"), "give it a name that reads well");
+            self.error("bad-name", place, format!("{whose} is empty"), "give it a name that reads well");
             return false;
         }
         if let Some(c) = name.chars().find(|c| c.is_control()) {
             self.error(
                 "bad-name",
                 place,
-                format!("`{path}` holds the control character U+{:04X}", u32::from(c)),
+                format!("{whose} holds the control character U+{:04X}", u32::from(c)),
                 "names are printed in reports and logs: use characters that print",
             );
             return false;
@@ -244,7 +244,7 @@ impl<'a> Builder<'a> {
             self.error(
                 "bad-name",
                 place,
-                format!("`{path}` is {} characters long", name.chars().count()),
+                format!("{whose} is {} characters long", name.chars().count()),
                 "a name has at most 253 characters",
             );
             return false;
@@ -295,7 +295,7 @@ impl<'a> Builder<'a> {
         self.error(
             "unknown-value",
             &at.place,
-            format!("`{}` is {expected}; {} is none", at.path, quoted(text)),
+            format!("`{}` cannot be {}", at.path, quoted(text)),
             suggestion(near, &format!("accepted are {}", all())),
         );
         None
@@ -380,10 +380,7 @@ impl<'a> Builder<'a> {
             "unknown-field",
             &entry.key,
             format!("{what} has no field `{key}`"),
-            match near {
-                Some(near) => format!("did you mean `{near}`? Fields are {all}"),
-                None => format!("fields are {all}"),
-            },
+            suggestion(near, &format!("fields are {all}")),
         );
     }
 
@@ -407,17 +404,40 @@ impl<'a> Builder<'a> {
     }
 }
 
+/// How a table of a kind may be written.
+fn example(what: &str) -> Option<&'static str> {
+    Some(match what {
+        "a table of targets" => "{ cpu = 0.6 }",
+        "a list of rules" => "{ { when = function(m) return m.cpu > 0.8 end, add = 1 } }",
+        "a rule" => "{ when = function(m) return m.cpu > 0.8 end, add = 1 }",
+        "a table of metrics" => "{ cpu = prometheus { query = \"…\" } }",
+        "a list of windows" => "{ { cron = \"0 7 * * 1-5\", duration = \"2h\", min = 10 } }",
+        "a window" => "{ cron = \"0 7 * * 1-5\", duration = \"2h\", min = 10 }",
+        "a list of regions" => "{ \"eu-west-1\", \"us-east-1\" }",
+        "a region" => "\"eu-west-1\", or { name = \"eu-west-1\", weight = 2 }",
+        "a table of hooks" => "{ at_max = function(event, act) act.log(\"at the ceiling\") end }",
+        "a table of labels" => "{ job = \"web\" }",
+        "a table of rate limits" => "{ scale_in = { replicas = 2, per = \"1m\" } }",
+        "a limit" => "{ percent = 100, per = \"1m\" }",
+        "a forecast" => "{ metric = \"rps\", per_replica = 120, horizon = \"10m\" }",
+        "a fallback" => "{ after = \"5m\", replicas = 10 }",
+        "a cost" => "{ per_replica_hour = 0.19, currency = \"USD\" }",
+        "a table of bounds" => "{ min = 1, max = 10 }",
+        _ => return None,
+    })
+}
+
 /// Milliseconds of a number of seconds in range.
 fn millis(seconds: f64) -> i64 {
     (seconds * 1000.0).round() as i64
 }
 
-/// `did you mean "x"? accepted are …`
+/// "did you mean `x`? Accepted are …": the nearest, then all of them.
 pub(super) fn suggestion(near: Option<&str>, all: &str) -> String {
-    match near {
-        Some(near) => format!("did you mean \"{near}\"? {}{}", all[..1].to_uppercase(), &all[1..]),
-        None => all.to_string(),
-    }
+    let Some(near) = near else { return all.to_string() };
+    let mut rest = all.chars();
+    let first = rest.next().map(|c| c.to_ascii_uppercase());
+    format!("did you mean `{near}`? {}{}", first.map(String::from).unwrap_or_default(), rest.as_str())
 }
 
 /// A number as a person writes it.
@@ -468,8 +488,9 @@ pub(super) fn describe(value: &RawValue) -> String {
     }
 }
 
-/// The number that a text holds, as it should be written; `50%` too.
-fn numeral(text: &str) -> Option<String> {
-    let bare = text.trim().trim_end_matches('%').trim_end();
+/// The number that a text holds, as it should be written; `50%` too where a percentage is meant.
+fn numeral(text: &str, percentage: bool) -> Option<String> {
+    let bare = text.trim();
+    let bare = if percentage { bare.trim_end_matches('%').trim_end() } else { bare };
     bare.parse::<f64>().ok().filter(|n| n.is_finite()).map(figure)
 }

@@ -4,7 +4,7 @@
 use super::at::{At, Builder, Table};
 use super::catalogue::{CatalogueError, Request};
 use super::metrics::COMMON;
-use super::read::{Known, Shape, figure, quoted};
+use super::read::{Known, Shape, figure, quoted, suggestion};
 use crate::model::effect::{Text, Value};
 use crate::model::finding::did_you_mean;
 use crate::model::policy::{Family, MetricSource, Per, Scrape, ScrapeReading, Unit};
@@ -101,7 +101,7 @@ fn scrape<'a>(b: &mut Builder<'a>, table: &Table<'a>) -> Option<MetricSource> {
         b.error(
             "bad-name",
             &at.place,
-            format!("`{}` is the name of an exposed metric; {} is none", at.path, quoted(text)),
+            format!("`{}` cannot be {}: that is no name of an exposed metric", at.path, quoted(text)),
             "a name has letters, digits, _ and :; labels stand in `labels = { name = \"value\" }`",
         );
         None
@@ -202,7 +202,7 @@ pub(super) fn url<'a>(b: &mut Builder<'a>, at: &At<'a>) -> Option<String> {
     b.error(
         "bad-url",
         &at.place,
-        format!("`{}` is an address; {} is none", at.path, quoted(text)),
+        format!("`{}` cannot be {}: that is no address", at.path, quoted(text)),
         "write the whole address, such as \"http://prometheus:9090\"",
     );
     None
@@ -284,9 +284,8 @@ fn report<'a>(
     error: CatalogueError,
 ) {
     let list = |names: &[String]| names.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ");
-    let near = |typed: &str, names: &[String]| {
-        let near = did_you_mean(typed, names.iter().map(String::as_str));
-        near.map(|near| format!("did you mean `{near}`? ")).unwrap_or_default()
+    let hint = |typed: &str, names: &[String], all: String| {
+        suggestion(did_you_mean(typed, names.iter().map(String::as_str)), &all)
     };
     let place = |b: &Builder<'a>, name: &str, key: bool| match b.field(table, name) {
         Some(at) if key => at.key,
@@ -297,7 +296,7 @@ fn report<'a>(
         CatalogueError::UnknownConstructor { known } => {
             let help = match known.is_empty() {
                 true => "no kind of gateway is known here".to_string(),
-                false => format!("{}known are {}", near(constructor, &known), list(&known)),
+                false => hint(constructor, &known, format!("kinds are {}", list(&known))),
             };
             b.error("unknown-gateway", &table.at.place, format!("there is no {constructor}"), help);
         }
@@ -306,31 +305,26 @@ fn report<'a>(
                 Some(at) => at.place.clone(),
                 None => table.at.key.clone(),
             };
-            let hint = match signal_at {
+            let named = match signal_at {
                 Some(_) => "",
-                None => "; where a metric is named otherwise, say which it is: signal = \"…\"",
+                None => "; a metric with a name of its own says which it is: signal = \"…\"",
             };
             b.error(
                 "unknown-signal",
                 &place,
                 format!("{constructor} has no signal `{signal}`"),
-                format!("{}it has {}{hint}", near(&signal, &known), list(&known)),
+                hint(&signal, &known, format!("it has {}{named}", list(&known))),
             );
         }
         CatalogueError::UnknownArgument { name, known } => {
             let at = place(b, &name, true);
-            let common = list(&COMMON.iter().map(|c| c.to_string()).collect::<Vec<_>>());
-            let all: Vec<String> =
-                known.iter().cloned().chain(COMMON.iter().map(|c| c.to_string())).collect();
+            let common: Vec<String> = COMMON.iter().map(|c| c.to_string()).collect();
+            let all: Vec<String> = known.iter().chain(&common).cloned().collect();
             b.error(
                 "unknown-field",
                 &at,
                 format!("{constructor} has no field `{name}`"),
-                format!(
-                    "{}it takes {}, `signal`, `labels`, and what every metric has: {common}",
-                    near(&name, &all),
-                    list(&known)
-                ),
+                hint(&name, &all, format!("fields are {}", list(&all))),
             );
         }
         CatalogueError::MissingArgument { name, example } => b.error(

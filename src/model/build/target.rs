@@ -1,7 +1,7 @@
 //! What is scaled. May import: `text`, `model`.
 
 use super::at::{At, Builder, Table};
-use super::read::{Known, Shape, quoted};
+use super::read::{Known, Shape, quoted, suggestion};
 use super::sources::url;
 use crate::model::finding::did_you_mean;
 use crate::model::policy::Target;
@@ -34,10 +34,7 @@ pub(super) fn target<'a>(b: &mut Builder<'a>, at: &At<'a>) -> Option<Spanned<Tar
         return None;
     };
     let Some((kind, required, optional)) = TARGETS.iter().find(|(name, ..)| *name == constructor) else {
-        let help = match did_you_mean(constructor, kinds()) {
-            Some(near) => format!("did you mean `{near}`? Kinds of target are {all}"),
-            None => format!("kinds of target are {all}"),
-        };
+        let help = suggestion(did_you_mean(constructor, kinds()), &format!("kinds of target are {all}"));
         b.error("unknown-target", &at.place, format!("`{}` cannot be {constructor} {{ … }}", at.path), help);
         return None;
     };
@@ -106,7 +103,7 @@ fn kubernetes<'a>(b: &mut Builder<'a>, at: &At<'a>, most: usize, dots: bool) -> 
     b.error(
         "bad-name",
         &at.place,
-        format!("`{}` is the name of a Kubernetes object; {} is none", at.path, quoted(text)),
+        format!("`{}` cannot be {}: that is no name of a Kubernetes object", at.path, quoted(text)),
         format!("it has small letters, digits{dot}, begins and ends with a letter or digit, and has at most {most} characters"),
     );
     None
