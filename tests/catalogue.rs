@@ -211,6 +211,7 @@ fn queries_are_those_a_person_would_write() {
             r#"sum(traefik_open_connections{entrypoint="web"})"#,
         ),
         ("gateway.nginx", "rps", &[("window", "2m")], "sum(rate(nginx_http_requests_total[2m]))"),
+        ("gateway.nginx", "rps", &[("window", "90")], "sum(rate(nginx_http_requests_total[1m30s]))"),
         (
             "gateway.caddy",
             "error_ratio",

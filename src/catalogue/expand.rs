@@ -5,7 +5,7 @@ use super::data::{ExposedBy, Kind, Reading, Series, Signal, SignalName};
 use super::promql;
 use crate::model::build::{CatalogueError, Expanded, Request};
 use crate::model::policy::{Family, MetricSource, Per, Scrape, ScrapeReading};
-use crate::model::time::parse_duration;
+use crate::model::time::{Duration, parse_duration};
 use crate::text::Spanned;
 
 /// Arguments that every kind takes.
@@ -53,7 +53,7 @@ fn arguments(kind: &Kind, signal: Option<&Signal>, request: &Request<'_>, errors
         }
         match name.as_str() {
             "url" | "prometheus" => errors.extend(address(name, value, &kind.url)),
-            "window" => errors.extend(window_error(value)),
+            "window" => errors.extend(window(value).err()),
             _ => errors.extend(signal.and_then(|signal| not_used(kind, signal, name))),
         }
     }
@@ -117,12 +117,17 @@ fn address(name: &str, value: &str, example: &str) -> Option<CatalogueError> {
     Some(bad(name, format!("`{value}` is no address"), format!("write it in full: `{name} = \"{example}\"`")))
 }
 
-/// A window is a duration that PromQL reads as well.
-fn window_error(value: &str) -> Option<CatalogueError> {
-    match parse_duration(value) {
-        Ok(duration) if duration.0 >= 1000 => None,
-        Ok(_) => Some(bad("window", format!("`{value}` is too short a window"), "write at least \"1s\"")),
-        Err(error) => Some(bad("window", error.to_string(), "write it as \"1m\" or \"5m\"")),
+/// A window: a duration, or a number of seconds.
+fn window(value: &str) -> Result<Duration, CatalogueError> {
+    let read = match value.parse::<f64>() {
+        // Beyond a thousand years the text says so better.
+        Ok(seconds) if (0.0..3e10).contains(&seconds) => Ok(Duration((seconds * 1000.0).round() as i64)),
+        _ => parse_duration(value),
+    };
+    match read {
+        Ok(duration) if duration.0 >= 1000 => Ok(duration),
+        Ok(_) => Err(bad("window", format!("`{value}` is too short a window"), "write at least \"1s\"")),
+        Err(error) => Err(bad("window", error.to_string(), "write it as \"1m\" or \"5m\"")),
     }
 }
 
@@ -158,10 +163,14 @@ fn source(kind: &Kind, signal: &Signal, request: &Request<'_>) -> Result<Expande
             (MetricSource::Scrape(scrape), per)
         }
         (None, reading) => {
-            let window = argument(request, "window").unwrap_or(default_window(signal.name));
+            let window = match argument(request, "window") {
+                // Printed as PromQL reads it, too.
+                Some(given) => window(given)?.to_string(),
+                None => default_window(signal.name).to_owned(),
+            };
             let query = match (&signal.promql, &reading) {
-                (Some(template), _) => promql::fill(template, &matchers(&signal.labels, request), window),
-                (None, Some(reading)) => promql::query(reading, signal.scale, window),
+                (Some(template), _) => promql::fill(template, &matchers(&signal.labels, request), &window),
+                (None, Some(reading)) => promql::query(reading, signal.scale, &window),
                 // The reader of kinds rules it out: a signal has one of them.
                 (None, None) => String::new(),
             };
