@@ -22,6 +22,7 @@
 pub mod catalogue;
 pub mod config;
 pub mod decide;
+pub mod lua;
 pub mod model;
 pub mod report;
 pub mod sim;
