@@ -2,11 +2,18 @@
 //! The literals of the text feed `build` here; that the VM gives the same is tested with it.
 
 use luascale::catalogue::Table;
-use luascale::model::Finding;
 use luascale::model::build;
-use luascale::model::policy::Policy;
+use luascale::model::effect::Text;
+use luascale::model::policy::{
+    Amount, FnRef, Form, Limit, MetricSource, Missing, Mode, PerDirection, Policy, RateLimit, Select, Unit,
+};
+use luascale::model::raw::{Place, RawFile, RawPolicy, RawTable, RawValue};
+use luascale::model::time::Duration;
+use luascale::model::{Finding, Level};
 use luascale::syntax;
 use luascale::text::{LineIndex, Source};
+use proptest::prelude::*;
+use proptest::sample::select;
 
 /// Everything that is found in a file, and its policies.
 fn load(text: &str) -> (Vec<Policy>, Vec<Finding>) {
@@ -78,7 +85,7 @@ fn every_example_loads_clean() {
 /// A policy with these fields, and with bounds and metrics where it names none.
 fn with(fields: &str) -> String {
     let bounds = if fields.contains("replicas = {") { "" } else { "  replicas = { min = 2, max = 10 },\n" };
-    let metrics = if fields.starts_with("metrics = {") { "" } else { METRICS };
+    let metrics = if fields.starts_with("metrics =") { "" } else { METRICS };
     format!("policy \"p\" {{\n{bounds}{metrics}  {fields}\n}}\n")
 }
 
@@ -249,6 +256,21 @@ const WRONG: &[(&str, &str, &str)] = &[
     ("activation = {}, replicas = { min = 0, max = 5 },", "empty-table", "{}"),
     ("on = { at_maximum = function() end },", "unknown-event", "at_maximum"),
     ("on = { at_max = \"log\" },", "wrong-type", "\"log\""),
+    (
+        "scale_out = { { when = function(m) return m.cpuu > 0.5 or m.cpuu < 0 end, add = 1 } },",
+        "unknown-metric",
+        "cpuu",
+    ),
+    (
+        "scale_out = { { when = function(m, c) return m.has(\"rsp\") and m[\"rps\"] > 1 end, add = 1 } },",
+        "unknown-metric",
+        "\"rsp\"",
+    ),
+    (
+        "decide = function(m) for m = 1, 2 do print(m.y) end return (function(q) return m.q95 end)() end,",
+        "unknown-metric",
+        "q95",
+    ),
     // Limits.
     ("cooldown = { scale_up = \"2m\" },", "unknown-field", "scale_up"),
     ("tolerance = 10,", "out-of-range", "10"),
@@ -386,4 +408,376 @@ fn each_slip_is_told_once_at_its_place() {
     }
     assert_eq!(other, "", "told otherwise, more than once, without help, or with a policy all the same");
     insta::assert_snapshot!(golden);
+}
+
+/// Forms that must load, and say nothing.
+const RIGHT: &[&str] = &[
+    "",
+    "interval = 15, startup = 0,",
+    "cooldown = \"2m\", stabilization_window = 30, tolerance = 0,",
+    "cooldown = { scale_in = \"5m\" }, tolerance = { scale_out = 0.2 },",
+    "rate_limit = { scale_out = { select = \"disabled\" }, scale_in = { percent = 10, per = \"30m\" } },",
+    "rate_limit = { scale_out = { { percent = 100, per = \"1m\" }, { replicas = 4, per = 15 }, select = \"min\" } },",
+    "metrics = {}, scale_out = {}, scale_in = {}, schedule = {}, on = {},",
+    "scale_out = { { when = function(m) return true end, to = 5 } },",
+    "scale_in = { { when = function(m) return true end, to = 0 }, { when = function(m) return true end, percent = 100 } },",
+    "scale_in = { { when = function(m) return true end, by = function(m) local m = { x = 1 } return m.x end } },",
+    "scale_out = { { name = \"a\", when = function(m) return m.has(\"p95\") end, add = 1 } }, scale_in = { { name = \"a\", when = function(m) return m[\"cpu\"] < 1 end, remove = 1 } },",
+    "decide = function(m, ctx) if m.has \"rps\" then return m.rps / 100 end end,",
+    "activation = function(m) return m.rps > 5 end, replicas = { min = 0, max = 5 },",
+    "activation = { rps = 5 }, replicas = { min = 0, max = 5 },",
+    "activation = { rps = 5 }, schedule = { { cron = \"0 0 * * *\", duration = \"6h\", min = 0 } },",
+    "schedule = { { cron = \"0 7 * * MON-FRI\", duration = \"2h\", max = 4 } },",
+    "schedule = { { cron = \"*/15 7-9,17 1,L JAN,7 *\", timezone = \"america/new_york\", duration = 7200, min = 5, max = 40 } },",
+    "schedule = { { cron = \"0 0 29 2 *\", duration = \"1d\", min = 3 } },",
+    "predict = { metric = \"rps\", horizon = \"15s\" },",
+    "predict = { metric = \"cpu\", per_replica = 0.5, horizon = \"10m\", mode = \"forecast_and_scale\" },",
+    "regions = { \"a\", { name = \"b\", weight = 2, min = 0, max = 5, metrics = { cpu = { missing = \"zero\" } } }, max_total = 2 },",
+    "regions = { { name = \"b\", target = kubernetes.deployment { namespace = \"a\", name = \"b\", context = \"eu\" } } },",
+    "target = kubernetes.statefulset { namespace = \"a-1\", name = \"b.c\" },",
+    "target = kubernetes.scale { api_version = \"argoproj.io/v1alpha1\", kind = \"Rollout\", namespace = \"a\", name = \"b\" },",
+    "target = http { url = \"https://scaler/web\", method = \"PUT\" },",
+    "metrics = { a = { missing = \"last\", max_age = \"2m\", replica_label = \"pod\", resource = \"cpu\" } },",
+    "metrics = { a = scrape { url = \"http://a:9090/metrics\", metric = \"up\", labels = { job = \"\" }, rate = true } },",
+    "metrics = { a = mcp { server = \"s\", tool = \"t\", field = \"a.b\", arguments = { queues = { \"x\", 2, { deep = true } } } } },",
+    "metrics = { q = { models = \"queue\", arrivals = \"r\" }, r = { per = \"total\" } }, predict = { metric = \"r\", per_replica = 5, horizon = \"1m\" },",
+    "metrics = { waiting = llm_gateway.vllm { url = \"http://vllm:8000/metrics\", missing = \"fail\" } },",
+    "metrics = (({ [\"a-b\"] = ((file { path = \"a.csv\", column = \"a b\" })) })), track = nil,",
+    "cost = { per_replica_hour = 0 },",
+    "on = { scale_in = function() end, metrics_lost = function(event, act) act.log(event.policy) end },",
+];
+
+#[test]
+fn every_form_of_the_language_loads() {
+    for fields in RIGHT {
+        let text = with(fields);
+        assert_eq!(rendered(&text), "", "{fields}");
+        assert_eq!(load(&text).0.len(), 1, "{fields}");
+    }
+}
+
+#[test]
+fn what_is_left_out_has_the_documented_default() {
+    let text = "policy \"p\" { replicas = { max = 5 }, metrics = { a = {} }, scale_out = { { when = function() end, add = 1 } } }";
+    let policy = load(text).0.remove(0);
+    let seconds = Duration::from_secs;
+    assert_eq!((policy.replicas.min.value, policy.mode, policy.anti_flap), (1, Mode::Scale, true));
+    assert_eq!((policy.interval, policy.startup), (seconds(15), seconds(0)));
+    assert_eq!((policy.tolerance.scale_out, policy.tolerance.scale_in), (0.1, 0.1));
+    assert_eq!(policy.stabilization_window, PerDirection { scale_out: seconds(0), scale_in: seconds(300) });
+    assert_eq!(policy.cooldown, PerDirection::default());
+    let per = seconds(15);
+    let all = Limit { amount: Amount::Percent(100.0), per };
+    let four = Limit { amount: Amount::Replicas(4), per };
+    assert_eq!(policy.rate_limit.scale_out, RateLimit { select: Select::Max, limits: vec![four, all] });
+    assert_eq!(policy.rate_limit.scale_in, RateLimit { select: Select::Max, limits: vec![all] });
+    let metric = &policy.metrics[0];
+    assert_eq!((metric.missing, &metric.source), (Missing::Hold, &MetricSource::Samples));
+    assert_eq!(metric.cpu_initialization_period, seconds(300));
+    assert_eq!(metric.initial_readiness_delay, seconds(30));
+    assert_eq!(policy.scale_out[0].name, "scale_out[1]");
+    assert_eq!(policy.scale_out[0].sustained_for, seconds(0));
+}
+
+#[test]
+fn predict_gives_its_metric_a_capacity_and_takes_one_from_it() {
+    let text = |metric: &str, predict: &str| {
+        format!(
+            "policy \"p\" {{ replicas = {{ max = 5 }}, metrics = {{ r = {{ per = \"total\"{metric} }} }}, predict = {{ metric = \"r\", horizon = \"1m\"{predict} }} }}"
+        )
+    };
+    let given = load(&text("", ", per_replica = 7")).0.remove(0);
+    assert_eq!(given.metrics[0].capacity, Some(7.0));
+    let taken = load(&text(", capacity = 9", "")).0.remove(0);
+    assert_eq!(taken.predict.map(|p| p.per_replica), Some(9.0));
+}
+
+#[test]
+fn all_errors_of_a_file_are_told_at_once_in_its_order() {
+    let text = r#"
+local limits = { min = 9, max = 4 }
+local function hot(m) return m.cpuu > 0.8 end
+local rules = { { name = "hot", when = hot, add = 0.5 } }
+
+policy "first" {
+  replicas = limits,
+  interval = "10",
+  metrics = {
+    cpu = prometheus { query = "cpu", unit = "ratio", per = "replicas" },
+  },
+  scale_out = rules,
+}
+
+policy("second", {
+  replicas = { max = 3 },
+  cooldwon = "2m",
+})
+
+policy "first" { replicas = { max = 0 } }
+"#;
+    let (policies, _) = load(text);
+    assert!(policies.is_empty());
+    insta::assert_snapshot!(rendered(text));
+}
+
+#[test]
+fn sound_policies_of_a_file_are_built_beside_broken_ones() {
+    let (policies, findings) = load("policy 'a' { replicas = { max = 3 } }\npolicy 'b' { replicas = {} }");
+    assert_eq!(policies.iter().map(|p| p.name.value.as_str()).collect::<Vec<_>>(), ["a"]);
+    assert_eq!(findings.len(), 1);
+}
+
+/// The same file as the VM would give it: computed, with lines for functions and constructors.
+fn built(text: &str, raw: &RawFile, required: &[Source]) -> Vec<Finding> {
+    let source = Source::new("policy.lua", text);
+    let parsed = syntax::parse(&source);
+    let catalogue = Table::new();
+    let file =
+        build::File { raw, source: &source, required, outline: &parsed.outline, catalogue: &catalogue };
+    build::policies(&file).1
+}
+
+fn table(fields: &[(&str, RawValue)]) -> RawTable {
+    let mut fields: Vec<_> = fields.iter().map(|(k, v)| (k.to_string(), v.clone())).collect();
+    fields.sort_by(|a, b| a.0.cmp(&b.0));
+    RawTable { fields, ..RawTable::default() }
+}
+
+#[test]
+fn what_is_computed_is_placed_at_the_nearest_thing_in_the_text() {
+    let text = "local lib = require \"lib\"\nfor i = 1, 2 do\n  policy(\"p\" .. i) {\n    replicas = lib.bounds(i),\n    metrics = lib.metrics,\n  }\nend\n";
+    let module = Source::new("lib.lua", "-- shared\nreturn { metrics = {\n  cpu = prometheus { },\n} }\n");
+    let metric = RawTable {
+        constructor: Some("prometheus".into()),
+        place: Place { source: "lib.lua".into(), line: 3 },
+        ..RawTable::default()
+    };
+    let policy = |name: &str| RawPolicy {
+        name: name.into(),
+        place: Place { source: "policy.lua".into(), line: 3 },
+        table: table(&[
+            ("replicas", RawValue::Table(table(&[("max", RawValue::Number(0.0))]))),
+            ("metrics", RawValue::Table(table(&[("cpu", RawValue::Table(metric.clone()))]))),
+        ]),
+    };
+    let raw = RawFile { policies: vec![policy("p1"), policy("p2")] };
+    let findings = built(text, &raw, std::slice::from_ref(&module));
+    let told: Vec<String> = findings
+        .iter()
+        .map(|f| {
+            let label = &f.labels[0];
+            let of = if &*label.source == "lib.lua" { &*module.text } else { text };
+            let at = &of[label.span.start as usize..label.span.end as usize];
+            format!("{} {}: {at}", f.rule, label.source)
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "out-of-range policy.lua: lib.bounds(i)",
+            "out-of-range policy.lua: lib.bounds(i)",
+            "missing-field lib.lua: cpu = prometheus { },",
+            "missing-field lib.lua: cpu = prometheus { },",
+        ]
+    );
+}
+
+#[test]
+fn a_name_that_does_not_print_is_refused() {
+    for (name, says) in [("", "is empty"), ("a\u{7}", "U+0007"), (&"x".repeat(300), "300 characters")] {
+        let policy = RawPolicy {
+            name: name.into(),
+            place: Place { source: "policy.lua".into(), line: 1 },
+            table: table(&[("replicas", RawValue::Table(table(&[("max", RawValue::Number(3.0))])))]),
+        };
+        let findings = built("policy(name) {}", &RawFile { policies: vec![policy] }, &[]);
+        assert_eq!(findings.len(), 1, "{findings:?}");
+        assert!(findings[0].message.contains(says), "{findings:?}");
+    }
+}
+
+/// Every rule id that `build` can give has a line in [`WRONG`] or a test of its own.
+#[test]
+fn every_rule_is_shown() {
+    let sources = [
+        include_str!("../src/model/build/limits.rs"),
+        include_str!("../src/model/build/metrics.rs"),
+        include_str!("../src/model/build/mod.rs"),
+        include_str!("../src/model/build/policy.rs"),
+        include_str!("../src/model/build/read.rs"),
+        include_str!("../src/model/build/regions.rs"),
+        include_str!("../src/model/build/rules.rs"),
+        include_str!("../src/model/build/schedule.rs"),
+        include_str!("../src/model/build/script.rs"),
+        include_str!("../src/model/build/sources.rs"),
+        include_str!("../src/model/build/target.rs"),
+    ];
+    let mut count = 0;
+    for call in sources.iter().flat_map(|s| s.split(".error(").skip(1)) {
+        let rule = call.split('"').nth(1).unwrap_or_default();
+        count += 1;
+        let shown = WRONG.iter().any(|(_, r, _)| *r == rule) || rule == "not-in-script";
+        assert!(shown, "the rule {rule} has no example");
+    }
+    assert!(count > 60, "{count} rules were found in the sources");
+}
+
+/// A script's entry as `luascale.yaml` would give it; places are the literals' own.
+fn script(entry: &str) -> (Option<Policy>, String) {
+    let text = format!("policy \"x\" {{ {entry} }}");
+    let yaml = Source::new("luascale.yaml", text.as_str());
+    let parsed = syntax::parse(&yaml);
+    let (raw, node) = (&parsed.literals.policies[0].table, &parsed.outline.policies[0].root);
+    let lua = Source::new("policies/web.lua", "if metrics.cpu > 0.8 then scale_out() end");
+    let entry = build::Entry { table: raw, node, source: &yaml };
+    let (policy, findings) = build::script("web", &lua, Some(entry), &Table::new());
+    (policy, findings.iter().map(|f| render(&text, f)).collect())
+}
+
+#[test]
+fn a_script_takes_from_its_entry_what_a_policy_would_declare() {
+    let (policy, told) = script(
+        r#"target = { ["kubernetes.deployment"] = { namespace = "shop", name = "web" } },
+        replicas = { min = 1, max = 10 }, interval = "30s",
+        metrics = { cpu = { file = { path = "cpu.csv", column = "cpu" }, unit = "ratio", per = "replica" },
+                    rps = { ["gateway.haproxy"] = { url = "http://a", backend = "b" }, capacity = 5 } },
+        regions = { { name = "eu", target = { http = { url = "http://a" } } } },"#,
+    );
+    assert_eq!(told, "");
+    let policy = policy.expect("a policy");
+    assert_eq!(
+        (policy.form, &*policy.source, policy.name.value.as_str()),
+        (Form::Script, "policies/web.lua", "web")
+    );
+    assert_eq!(policy.target.map(|t| t.value.kind), Some("kubernetes.deployment".into()));
+    assert_eq!(policy.metrics.len(), 2);
+    assert!(matches!(&policy.metrics[0].source, MetricSource::File { column, .. } if column == "cpu"));
+    assert_eq!((policy.metrics[1].unit, policy.metrics[1].capacity), (Some(Unit::PerSecond), Some(5.0)));
+    let region = policy.regions.and_then(|r| r.regions.into_iter().next());
+    assert_eq!(region.and_then(|r| r.target).map(|t| t.kind), Some("http".into()));
+}
+
+#[test]
+fn slips_in_an_entry_are_placed_in_the_configuration() {
+    let (policy, told) = script(
+        r#"replicas = { min = 3, max = 2 }, scale_out = {}, track = { cpu = 0.5 }, on = {}, intervall = "30s",
+        metrics = { cpu = { file = { path = "/etc/passwd", colum = "cpu" } } }, decide = 1, "#,
+    );
+    assert!(policy.is_none());
+    insta::assert_snapshot!(told);
+}
+
+#[test]
+fn a_script_without_an_entry_is_bound_by_one_replica_below_and_nothing_above() {
+    let lua = Source::new("classic.lua", "scale_out()");
+    let (policy, findings) = build::script("classic", &lua, None, &Table::new());
+    assert_eq!(findings, []);
+    let policy = policy.expect("a policy");
+    assert_eq!((policy.replicas.min.value, policy.replicas.max.value), (1, 1_000_000));
+    assert_eq!((policy.form, policy.metrics.len(), policy.target), (Form::Script, 0, None));
+}
+
+/// Any value that a file could hand over, however odd.
+fn any_value() -> BoxedStrategy<RawValue> {
+    let number = prop_oneof![
+        any::<f64>(),
+        (-3i32..2000).prop_map(f64::from),
+        Just(f64::NAN),
+        Just(f64::INFINITY),
+        Just(1e6),
+        Just(0.5)
+    ];
+    let text = prop_oneof![
+        ".{0,8}",
+        select(vec![
+            "5m", "0s", "1h30m", "cpu", "rps", "replica", "total", "ratio", "last", "latency", "queue"
+        ])
+        .prop_map(String::from),
+        select(vec![
+            "0 7 * * 1-5",
+            "0 0 31 2 *",
+            "*/0 * * * *",
+            "L W # * ?",
+            "Europe/Paris",
+            "eu",
+            "auto",
+            "\u{0}"
+        ])
+        .prop_map(String::from),
+        "[0-9*/,\\-A-Z#]{1,4}( [0-9*/,\\-A-Z#]{1,4}){4}",
+    ];
+    let leaf = prop_oneof![
+        Just(RawValue::Nil),
+        any::<bool>().prop_map(RawValue::Bool),
+        number.prop_map(RawValue::Number),
+        text.prop_map(RawValue::String),
+        Just(RawValue::Function(FnRef(1), Place { source: "policy.lua".into(), line: 2 })),
+        Just(RawValue::Secret(Text::from("s"))),
+        Just(RawValue::Other("userdata".into())),
+        Just(RawValue::Unknown),
+    ];
+    leaf.prop_recursive(4, 48, 6, |inner| any_table(inner).prop_map(RawValue::Table)).boxed()
+}
+
+fn any_table(value: BoxedStrategy<RawValue>) -> impl Strategy<Value = RawTable> {
+    let constructors =
+        ["prometheus", "scrape", "mcp", "file", "gateway.haproxy", "gateway.x", "http", "kubernetes.scale"];
+    let constructor = proptest::option::of(select(constructors.to_vec()).prop_map(String::from));
+    let key = prop_oneof![
+        select(FIELDS.split(' ').collect::<Vec<_>>()).prop_map(String::from),
+        select(INNER.split(' ').collect::<Vec<_>>()).prop_map(String::from),
+        "[a-z]{1,3}"
+    ];
+    let fields = proptest::collection::btree_map(key, value.clone(), 0..8);
+    let list = proptest::collection::vec(value, 0..3);
+    let odd = proptest::collection::vec(Just("2.5".to_string()), 0..2);
+    (constructor, 0u32..9, fields, list, odd).prop_map(|(constructor, line, fields, list, odd_keys)| {
+        RawTable {
+            constructor,
+            place: Place { source: "policy.lua".into(), line },
+            list,
+            fields: fields.into_iter().collect(),
+            odd_keys,
+        }
+    })
+}
+
+const FIELDS: &str = "target replicas mode interval startup metrics track scale_out scale_in decide stabilization_window \
+cooldown rate_limit tolerance anti_flap activation fallback schedule predict regions on cost";
+const INNER: &str = "min max unit per saturation capacity models load arrivals missing max_age query url path column name \
+when add remove percent to by sustained_for cron timezone duration metric per_replica horizon history model after \
+replicas per_replica_hour currency weight max_total failover select cpu rps signal labels arguments";
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    /// Whatever a file hands over, build ends with a sound policy, or with an error at a place
+    /// that is in the text.
+    #[test]
+    fn build_is_total(table in any_table(any_value())) {
+        let text = "-- one\npolicy(name) {\n}\n";
+        let place = Place { source: "policy.lua".into(), line: 2 };
+        let unknown = format!("{table:?}").contains("Unknown");
+        let raw = RawFile { policies: vec![RawPolicy { name: "p".into(), place, table: table.clone() }] };
+        let source = Source::new("policy.lua", text);
+        let outline = syntax::parse(&source).outline;
+        let catalogue = Table::new();
+        let file = build::File { raw: &raw, source: &source, required: &[], outline: &outline, catalogue: &catalogue };
+        let (policies, findings) = build::policies(&file);
+        let failed = findings.iter().any(|f| f.level == Level::Error);
+        prop_assert!(failed || unknown || policies.len() == 1);
+        for finding in &findings {
+            prop_assert!(!finding.labels.is_empty());
+            for label in &finding.labels {
+                prop_assert!(text.get(label.span.start as usize..label.span.end as usize).is_some());
+            }
+        }
+        for policy in &policies {
+            prop_assert!(policy.replicas.min.value <= policy.replicas.max.value);
+            prop_assert!(policy.interval >= Duration::from_secs(1));
+        }
+        let node = outline.policies[0].root.clone();
+        let entry = build::Entry { table: &table, node: &node, source: &source };
+        build::script("p", &source, Some(entry), &catalogue);
+    }
 }

@@ -88,6 +88,20 @@ pub struct RawFile {
 pub struct Outline {
     /// In the order written.
     pub policies: Vec<OutlinePolicy>,
+    /// What functions read of their first parameter, in the order of the text: the metrics, where the
+    /// function is a condition.
+    pub reads: Vec<Read>,
+}
+
+/// A read of a field of a function's first parameter: `m.cpu`, `m["cpu"]` or `m.has("cpu")`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Read {
+    /// Place of the function, as in the node that holds it.
+    pub function: Span,
+    /// The field.
+    pub name: String,
+    /// Place of its name.
+    pub span: Span,
 }
 
 /// One `policy "…" { … }` in the text.

@@ -6,7 +6,9 @@
 use super::evaluate::{Value, arguments_table, evaluate};
 use super::walk::{self, Given, Target, Visitor, name, span};
 use crate::model::finding::Finding;
-use crate::model::raw::{Key, Node, Outline, OutlinePolicy, Place, RawFile, RawPolicy, RawTable, RawValue};
+use crate::model::raw::{
+    Key, Node, Outline, OutlinePolicy, Place, RawFile, RawPolicy, RawTable, RawValue, Read as FieldRead,
+};
 use crate::text::{Source, Span};
 use full_moon::ast::{Block, Call, Expression, FunctionArgs, FunctionCall, Index, Prefix, Suffix};
 use full_moon::node::Node as _;
@@ -30,6 +32,7 @@ pub(super) struct Read {
 pub(super) fn read(source: &Source, block: &Block) -> Read {
     let mut reader = Reader {
         scopes: Vec::new(),
+        functions: Vec::new(),
         budget: MOST_NODES,
         read: Read {
             outline: Outline::default(),
@@ -72,6 +75,8 @@ impl Names<'_> {
 
 struct Reader<'s> {
     scopes: Vec<HashMap<String, Value>>,
+    /// The open functions: the scope of their parameters, their place, and the first parameter.
+    functions: Vec<(usize, Span, Option<String>)>,
     budget: usize,
     read: Read,
     source: &'s Source,
@@ -151,16 +156,26 @@ enum TableArgument<'t> {
 }
 
 impl<'t> Visitor<'t> for Reader<'_> {
-    fn open(&mut self, _: bool) {
+    fn open(&mut self, function: Option<Span>) {
+        if let Some(span) = function {
+            self.functions.push((self.scopes.len(), span, None));
+        }
         self.scopes.push(HashMap::new());
     }
 
     fn close(&mut self) {
         self.scopes.pop();
+        self.functions.pop_if(|(scope, ..)| *scope == self.scopes.len());
     }
 
     fn declare(&mut self, token: &'t TokenReference, given: Given<'t>) {
         let value = self.value(given);
+        let here = self.scopes.len().saturating_sub(1);
+        if let Some((scope, _, first @ None)) = self.functions.last_mut()
+            && *scope == here
+        {
+            *first = Some(name(token));
+        }
         if let Some(scope) = self.scopes.last_mut() {
             scope.insert(name(token), value);
         }
@@ -189,6 +204,31 @@ impl<'t> Visitor<'t> for Reader<'_> {
             (_, [(field, key)]) => old.set(Key::Field(field.clone()), *key, value),
             // Deeper than one level: the place is the nearest that is known.
             _ => old.raw = RawValue::Unknown,
+        }
+    }
+
+    fn follow(&mut self, token: &'t TokenReference, suffixes: &[&'t Suffix]) {
+        let read = match suffixes {
+            [first, Suffix::Call(Call::AnonymousCall(args)), ..]
+                if field(first).is_some_and(|(name, _)| name == "has") =>
+            {
+                literal_argument(args)
+            }
+            [first, ..] => field(first),
+            [] => None,
+        };
+        let Some((field, span)) = read else { return };
+        let parameter = name(token);
+        let Some(scope) = self.scopes.iter().rposition(|scope| scope.contains_key(&parameter)) else {
+            return;
+        };
+        let function = self
+            .functions
+            .iter()
+            .rev()
+            .find(|(at, _, first)| *at == scope && first.as_ref() == Some(&parameter));
+        if let Some((_, function, _)) = function {
+            self.read.outline.reads.push(FieldRead { function: *function, name: field, span });
         }
     }
 
@@ -236,6 +276,19 @@ impl<'t> Visitor<'t> for Reader<'_> {
         let root = Node { key: value.node.value, ..value.node };
         self.read.outline.policies.push(OutlinePolicy { name, line, name_span, span: whole, root });
     }
+}
+
+/// The only argument, where it is a text.
+fn literal_argument(args: &FunctionArgs) -> Option<(String, Span)> {
+    let token = match args {
+        FunctionArgs::String(token) => token,
+        FunctionArgs::Parentheses { arguments, .. } => match arguments.iter().next() {
+            Some(Expression::String(token)) => token,
+            _ => return None,
+        },
+        _ => return None,
+    };
+    Some((super::evaluate::text(token)?, span(token)))
 }
 
 /// A field access by a name that is known.

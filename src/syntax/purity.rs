@@ -4,7 +4,7 @@
 use super::walk::{self, Given, Target, Visitor, name, span};
 use crate::model::finding::Finding;
 use crate::text::{Source, Span};
-use full_moon::ast::{Block, FunctionCall};
+use full_moon::ast::{Block, FunctionCall, Suffix};
 use full_moon::tokenizer::TokenReference;
 use std::collections::HashMap;
 
@@ -32,7 +32,8 @@ struct Scope {
 }
 
 impl<'t> Visitor<'t> for Purity<'_> {
-    fn open(&mut self, function: bool) {
+    fn open(&mut self, function: Option<Span>) {
+        let function = function.is_some();
         self.functions += u32::from(function);
         self.scopes.push(Scope { function, depth: self.functions, locals: HashMap::new() });
     }
@@ -82,6 +83,8 @@ impl<'t> Visitor<'t> for Purity<'_> {
     }
 
     fn call(&mut self, _: &'t FunctionCall) {}
+
+    fn follow(&mut self, _: &'t TokenReference, _: &[&'t Suffix]) {}
 }
 
 /// Whose local it is.

@@ -23,8 +23,8 @@ pub(super) enum Given<'t> {
 
 /// Called on the way.
 pub(super) trait Visitor<'t> {
-    /// A scope begins; `function` says whether it is a function's.
-    fn open(&mut self, function: bool);
+    /// A scope begins; of a function, with its place.
+    fn open(&mut self, function: Option<Span>);
     /// The last scope ends.
     fn close(&mut self);
     /// A local, a parameter or a loop variable begins to be seen.
@@ -33,6 +33,8 @@ pub(super) trait Visitor<'t> {
     fn assign(&mut self, target: Target<'t>, given: Given<'t>);
     /// A call, before its arguments are walked.
     fn call(&mut self, call: &'t FunctionCall);
+    /// What follows on a name: `name.field`, `name.method("…")`.
+    fn follow(&mut self, name: &'t TokenReference, suffixes: &[&'t Suffix]);
 }
 
 /// What is assigned to.
@@ -57,13 +59,13 @@ pub(super) fn name(token: &TokenReference) -> String {
 
 /// Walks a block that is the body of a file.
 pub(super) fn file<'t>(block: &'t Block, visitor: &mut impl Visitor<'t>) {
-    visitor.open(false);
+    visitor.open(None);
     statements(block, visitor);
     visitor.close();
 }
 
 fn scope<'t>(block: &'t Block, v: &mut impl Visitor<'t>) {
-    v.open(false);
+    v.open(None);
     statements(block, v);
     v.close();
 }
@@ -99,11 +101,11 @@ fn statement<'t>(statement: &'t Stmt, v: &mut impl Visitor<'t>) {
             {
                 v.assign(Target::Name(name), Given::Function(span));
             }
-            body(function.body(), v);
+            body(span, function.body(), v);
         }
         Stmt::GenericFor(each) => {
             each.expressions().iter().for_each(|e| expression(e, v));
-            v.open(false);
+            v.open(None);
             each.names().iter().for_each(|name| v.declare(name, Given::Unknown));
             scope(each.block(), v);
             v.close();
@@ -112,7 +114,7 @@ fn statement<'t>(statement: &'t Stmt, v: &mut impl Visitor<'t>) {
             for e in [Some(count.start()), Some(count.end()), count.step()].into_iter().flatten() {
                 expression(e, v);
             }
-            v.open(false);
+            v.open(None);
             v.declare(count.index_variable(), Given::Unknown);
             scope(count.block(), v);
             v.close();
@@ -138,7 +140,7 @@ fn statement<'t>(statement: &'t Stmt, v: &mut impl Visitor<'t>) {
         }
         Stmt::Repeat(repeat) => {
             // What the block declares is seen by the condition.
-            v.open(false);
+            v.open(None);
             statements(repeat.block(), v);
             expression(repeat.until(), v);
             v.close();
@@ -162,7 +164,7 @@ fn branch<'t>(
 ) {
     expression(condition, v);
     if let Some(binding) = binding {
-        v.open(false);
+        v.open(None);
         *open += 1;
         v.declare(binding.name(), Given::Unknown);
     }
@@ -194,11 +196,11 @@ fn local_function<'t>(
 ) {
     let span = Span { start: span(token).start, end: span(function).end };
     v.declare(name, Given::Function(span));
-    body(function, v);
+    body(span, function, v);
 }
 
-fn body<'t>(function: &'t FunctionBody, v: &mut impl Visitor<'t>) {
-    v.open(true);
+fn body<'t>(span: Span, function: &'t FunctionBody, v: &mut impl Visitor<'t>) {
+    v.open(Some(span));
     for parameter in function.parameters().iter() {
         if let Parameter::Name(name) = parameter {
             v.declare(name, Given::Unknown);
@@ -212,8 +214,7 @@ fn target<'t>(target: &'t Var, given: Given<'t>, v: &mut impl Visitor<'t>) {
     match target {
         Var::Name(name) => v.assign(Target::Name(name), given),
         Var::Expression(inside) => {
-            prefix(inside.prefix(), v);
-            inside.suffixes().for_each(|s| suffix(s, v));
+            chain(inside.prefix(), inside.suffixes().collect(), v);
             v.assign(Target::Inside(inside), given);
         }
         _ => {}
@@ -222,14 +223,17 @@ fn target<'t>(target: &'t Var, given: Given<'t>, v: &mut impl Visitor<'t>) {
 
 fn call<'t>(call: &'t FunctionCall, v: &mut impl Visitor<'t>) {
     v.call(call);
-    prefix(call.prefix(), v);
-    call.suffixes().for_each(|s| suffix(s, v));
+    chain(call.prefix(), call.suffixes().collect(), v);
 }
 
-fn prefix<'t>(prefix: &'t Prefix, v: &mut impl Visitor<'t>) {
-    if let Prefix::Expression(e) = prefix {
-        expression(e, v);
+/// A name or a value in parentheses, and what follows on it.
+fn chain<'t>(prefix: &'t Prefix, suffixes: Vec<&'t Suffix>, v: &mut impl Visitor<'t>) {
+    match prefix {
+        Prefix::Expression(e) => expression(e, v),
+        Prefix::Name(name) => v.follow(name, &suffixes),
+        _ => {}
     }
+    suffixes.into_iter().for_each(|s| suffix(s, v));
 }
 
 fn suffix<'t>(suffix: &'t Suffix, v: &mut impl Visitor<'t>) {
@@ -272,15 +276,12 @@ fn expression<'t>(e: &'t Expression, v: &mut impl Visitor<'t>) {
         Expression::Parentheses { expression: e, .. }
         | Expression::UnaryOperator { expression: e, .. }
         | Expression::TypeAssertion { expression: e, .. } => expression(e, v),
-        Expression::Function(function) => body(function.body(), v),
+        Expression::Function(function) => body(span(e), function.body(), v),
         Expression::FunctionCall(call) => self::call(call, v),
         Expression::IfExpression(choice) => if_expression(choice, v),
         Expression::InterpolatedString(string) => string.expressions().for_each(|e| expression(e, v)),
         Expression::TableConstructor(constructor) => table(constructor, v),
-        Expression::Var(Var::Expression(inside)) => {
-            prefix(inside.prefix(), v);
-            inside.suffixes().for_each(|s| suffix(s, v));
-        }
+        Expression::Var(Var::Expression(inside)) => chain(inside.prefix(), inside.suffixes().collect(), v),
         _ => {}
     }
 }
@@ -305,7 +306,7 @@ fn option<'t>(
 ) {
     expression(condition, v);
     if let Some(binding) = binding {
-        v.open(false);
+        v.open(None);
         *open += 1;
         v.declare(binding.name(), Given::Unknown);
     }

@@ -4,7 +4,7 @@
 
 use super::catalogue::Catalogue;
 use crate::model::finding::{Finding, Label};
-use crate::model::raw::{Key, Node, Place, RawTable, RawValue};
+use crate::model::raw::{Key, Node, Place, RawTable, RawValue, Read};
 use crate::text::{LineIndex, Source, Span};
 use std::sync::Arc;
 
@@ -48,13 +48,15 @@ pub(super) struct Builder<'a> {
     /// The source of the policies first, then what it required.
     sources: Vec<(&'a Source, LineIndex)>,
     pub catalogue: &'a dyn Catalogue,
+    /// What functions read of their first parameter.
+    pub reads: &'a [Read],
     pub findings: Vec<Finding>,
 }
 
 impl<'a> Builder<'a> {
     pub fn new(sources: impl IntoIterator<Item = &'a Source>, catalogue: &'a dyn Catalogue) -> Builder<'a> {
         let sources = sources.into_iter().map(|s| (s, LineIndex::new(&s.text))).collect();
-        Builder { sources, catalogue, findings: Vec::new() }
+        Builder { sources, catalogue, reads: &[], findings: Vec::new() }
     }
 
     /// The place of a line, in whichever source it is; `None` where it is not known.

@@ -89,6 +89,22 @@ impl<'a> Metrics<'a> {
         None
     }
 
+    /// Whether a function of the metrics reads only those that are declared; reports others. Only
+    /// what it reads of its own first parameter is seen; the rest is the VM's to tell.
+    pub fn check_reads(&self, b: &mut Builder<'a>, function: &At<'a>) {
+        if function.node.is_none() {
+            return;
+        }
+        let mut seen: Vec<&str> = Vec::new();
+        for read in b.reads.iter().filter(|r| r.function == function.span() && r.name != "has") {
+            if !seen.contains(&read.name.as_str()) {
+                seen.push(&read.name);
+                let place = Where { span: read.span, ..function.place.clone() };
+                self.resolve(b, &read.name, &place, &format!("`{}`", function.path));
+            }
+        }
+    }
+
     /// What a metric that is tracked or predicted from is an aggregate of; it must be declared.
     pub fn per(&self, b: &mut Builder<'a>, index: usize, place: &Where, by: &str) -> Option<Per> {
         let declared = self.declared.get(index)?;

@@ -46,6 +46,7 @@ pub struct File<'a> {
 pub fn policies(file: &File<'_>) -> (Vec<Policy>, Vec<Finding>) {
     let sources = std::iter::once(file.source).chain(file.required);
     let mut builder = Builder::new(sources, file.catalogue);
+    builder.reads = &file.outline.reads;
     let mut taken = vec![false; file.outline.policies.len()];
     let mut names: Vec<(&str, Where)> = Vec::new();
     let mut built = Vec::new();

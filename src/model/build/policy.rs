@@ -67,26 +67,25 @@ pub(super) fn policy<'a>(
     // The table itself is no RawValue of its own; a cursor at its root only lends its place.
     let at = b.root(&RawValue::Unknown, node, place);
     let table = Table { at, raw: &raw.table };
-    check_fields(b, &table, &FIELDS);
+    check_fields(b, &table, "a policy", &FIELDS);
     let name = Spanned::new(raw.name.clone(), name_span);
     let form = rules::form(b, &table);
     fields(b, &table, name, whole.span, form)
 }
 
-/// Reports what a policy's table holds that it may not.
-pub(super) fn check_fields<'a>(b: &mut Builder<'a>, table: &Table<'a>, known: &[&str]) {
-    // The general check reads a value; lend it one that only differs in the foreign names.
+/// Reports what a policy's table, or a script's entry, holds that it may not.
+pub(super) fn check_fields<'a>(b: &mut Builder<'a>, table: &Table<'a>, what: &str, known: &[&str]) {
     for (key, entry) in b.fields(table) {
         if known.contains(&key) {
             continue;
         }
         if let Some((_, help)) = FOREIGN.iter().find(|(name, _)| *name == key) {
-            b.error("unknown-field", &entry.key, format!("a policy has no field `{key}`"), *help);
+            b.error("unknown-field", &entry.key, format!("{what} has no field `{key}`"), *help);
         } else {
-            b.unknown_field(&entry, key, "a policy", known);
+            b.unknown_field(&entry, key, what, known);
         }
     }
-    b.check_shape(table, "a policy", Shape::Map);
+    b.check_shape(table, what, Shape::Map);
 }
 
 /// Reads all fields; the form was read before, as scripts have their own.
@@ -108,9 +107,12 @@ pub(super) fn fields<'a>(
     let startup =
         b.field(table, "startup").map_or(Some(Duration::ZERO), |at| b.duration(&at, Duration::ZERO));
     let mut metrics = metrics::metrics(b, table);
+    if let Some(decide) = b.field(table, "decide") {
+        metrics.check_reads(b, &decide);
+    }
     let track = rules::track(b, table, &metrics);
-    let scale_out = rules::rules(b, table, rules::Direction::Out);
-    let scale_in = rules::rules(b, table, rules::Direction::In);
+    let scale_out = rules::rules(b, table, &metrics, rules::Direction::Out);
+    let scale_in = rules::rules(b, table, &metrics, rules::Direction::In);
     let stabilization_window = limits::stabilization_window(b, table);
     let cooldown = limits::cooldown(b, table);
     let rate_limit = limits::rate_limit(b, table);

@@ -83,7 +83,12 @@ pub(super) fn track<'a>(
 }
 
 /// Reads the rules of one direction.
-pub(super) fn rules<'a>(b: &mut Builder<'a>, policy: &Table<'a>, direction: Direction) -> Option<Vec<Rule>> {
+pub(super) fn rules<'a>(
+    b: &mut Builder<'a>,
+    policy: &Table<'a>,
+    metrics: &Metrics<'a>,
+    direction: Direction,
+) -> Option<Vec<Rule>> {
     let Some(at) = b.field(policy, direction.name()) else { return Some(Vec::new()) };
     let field = direction.name();
     if let RawValue::Table(raw) = at.value
@@ -102,7 +107,7 @@ pub(super) fn rules<'a>(b: &mut Builder<'a>, policy: &Table<'a>, direction: Dire
     let mut rules = Some(Vec::new());
     let mut names: Vec<(String, At<'a>)> = Vec::new();
     for entry in b.entries(&list) {
-        let rule = rule(b, &entry, direction, &mut names);
+        let rule = rule(b, &entry, metrics, direction, &mut names);
         match (rule, &mut rules) {
             (Some(rule), Some(all)) => all.push(rule),
             (_, rules) => *rules = None,
@@ -114,6 +119,7 @@ pub(super) fn rules<'a>(b: &mut Builder<'a>, policy: &Table<'a>, direction: Dire
 fn rule<'a>(
     b: &mut Builder<'a>,
     entry: &At<'a>,
+    metrics: &Metrics<'a>,
     direction: Direction,
     names: &mut Vec<(String, At<'a>)>,
 ) -> Option<Rule> {
@@ -137,6 +143,9 @@ fn rule<'a>(
     let example = "when = function(m) return m.cpu > 0.8 end";
     let when_at = b.required(&table, "the rule", "when", example);
     let when = when_at.as_ref().and_then(|at| b.function(at, example));
+    for at in when_at.iter().chain(&b.field(&table, "by")) {
+        metrics.check_reads(b, at);
+    }
     let sustained_for =
         b.field(&table, "sustained_for").map_or(Some(Duration::ZERO), |at| b.duration(&at, Duration::ZERO));
     let cooldown = match b.field(&table, "cooldown") {
@@ -264,7 +273,10 @@ pub(super) fn activation<'a>(
         );
     }
     let table = match at.value {
-        RawValue::Function(function, _) => return Some(Some(Activation::When(*function, at.span()))),
+        RawValue::Function(function, _) => {
+            metrics.check_reads(b, &at);
+            return Some(Some(Activation::When(*function, at.span())));
+        }
         RawValue::Table(_) => b.table(&at, "a table of thresholds", Known::Any, Shape::Map)?,
         _ => {
             b.wrong_type(

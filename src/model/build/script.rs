@@ -69,12 +69,14 @@ pub fn script(
                 "not-in-script",
                 &at.key,
                 format!("the entry of a script cannot hold `{field}`"),
-                format!("{why}; `policy \"…\" {{ … }}` in the Lua file declares it"),
+                format!("{why}; to declare it, write `policy \"…\" {{ … }}` in the Lua file"),
             );
         }
     }
-    check_fields(b, &table, &FIELDS);
-    let policy = fields(b, &Table { raw: &kept, ..table }, name, whole, Some(Form::Script));
+    let table = Table { raw: &kept, ..table };
+    let known: Vec<&str> = FIELDS.into_iter().filter(|field| allowed(field)).collect();
+    check_fields(b, &table, "the entry of a script", &known);
+    let policy = fields(b, &table, name, whole, Some(Form::Script));
     let mut findings = builder.findings;
     findings.sort_by_key(|f| f.labels.first().map(|l| l.span));
     let failed = findings.iter().any(|f| f.level == Level::Error);
