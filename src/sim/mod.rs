@@ -3,6 +3,14 @@
 //! May import: `text`, `model`, `decide`. Conditions are answered through
 //! [`crate::model::Conditions`], so this knows no Lua.
 
+mod notes;
+pub mod run;
 pub mod samples;
+pub mod scenario;
+pub mod score;
 pub mod series;
 pub mod trace;
+mod world;
+
+pub use run::{RunOptions, run};
+pub use scenario::Scenario;

@@ -235,22 +235,18 @@ impl Builder {
     ) -> (Values, Duration) {
         let all =
             settle(rows, entries, |v| v.to_bits() == BLANK, |a, b| a == b || (a.is_nan() && b.is_nan()), odd);
-        let row_step = median(&all.times);
-        let present: Vec<Time> = all
-            .times
-            .iter()
-            .zip(&all.values)
-            .filter(|(_, v)| v.to_bits() != BLANK)
-            .map(|(t, _)| *t)
-            .collect();
-        // A column that has a value in every second row or fewer is a slower series: its blanks are no
-        // samples at all. In any other column a blank says that there is no value.
-        let own = median(&present);
-        let sparse = own.0 >= row_step.0.saturating_mul(2) && row_step.0 > 0;
+        let written = |value: &f64| value.to_bits() != BLANK;
+        let present: Vec<Time> =
+            all.times.iter().zip(&all.values).filter(|(_, v)| written(v)).map(|(t, _)| *t).collect();
+        // A column that never has a value in two rows that follow each other is a slower series: its
+        // blanks are no samples at all. In any other column a blank says that there is no value.
+        let adjacent = all.values.windows(2).any(|pair| pair.iter().all(written));
+        let sparse = !adjacent && present.len() >= 3;
+        let step = if sparse { median(&present) } else { median(&all.times) };
         let mut track = Track::default();
         let mut nan = 0usize;
         for (time, value) in all.times.into_iter().zip(all.values) {
-            let blank = value.to_bits() == BLANK;
+            let blank = !written(&value);
             if blank && sparse {
                 continue;
             }
@@ -265,7 +261,6 @@ impl Builder {
         if present.is_empty() {
             self.notes.share(name, "no row has a value".into());
         }
-        let step = if sparse { own } else { row_step };
         self.gaps(name, &track.times, step);
         (Values::Scalar(track), step)
     }

@@ -1,0 +1,623 @@
+//! Runs over recordings: numbers worked out by hand, what is modelled and what not, scenarios.
+
+#![expect(clippy::unwrap_used, reason = "a test says what it relies on")]
+
+use luascale::model::bare::{Closures, When};
+use luascale::model::input::Fault;
+use luascale::model::{
+    Action, Conditions, Context, Cost, Duration, Effect, Event, EventKind, Fallback, FnRef, HookReport,
+    Metric, Missing, Model, Per, Policy, Projected, Proposed, Rule, Schedule, Time, Track, Verdict,
+    effect::EffectKind, policy::Hook,
+};
+use luascale::sim::samples::{self, ReadOptions};
+use luascale::sim::series::Samples;
+use luascale::sim::trace::{Loop, Run};
+use luascale::sim::{RunOptions, Scenario, run};
+use luascale::text::Span;
+use proptest::prelude::*;
+
+const START: &str = "2024-03-01T12:00:00Z";
+
+fn utc(text: &str) -> Time {
+    Time(text.parse::<jiff::Timestamp>().unwrap().as_millisecond())
+}
+
+/// A wide recording: a header without its time column, and rows that come every 15 s.
+fn record(header: &str, rows: &[&str]) -> Samples {
+    let mut text = format!("time,{header}\n");
+    for (at, row) in (0..).zip(rows) {
+        text.push_str(&format!("{},{row}\n", utc(START) + Duration::from_secs(at * 15)));
+    }
+    samples::read(text.as_bytes(), "x.csv", &ReadOptions::default()).unwrap()
+}
+
+fn metric(name: &str, per: Option<Per>) -> Metric {
+    Metric::bare(name, per)
+}
+
+fn track(policy: &Policy, name: &str, target: f64) -> Track {
+    Track { metric: policy.metric(name).unwrap(), target, span: Span::default() }
+}
+
+/// Tracks cpu at 0.5, between 1 and 20, without windows and limits.
+fn tracking() -> Policy {
+    let mut policy = Policy::bare("web", 1, 20).unlimited();
+    policy.metrics = vec![metric("cpu", Some(Per::Replica))];
+    policy.track = vec![track(&policy, "cpu", 0.5)];
+    policy
+}
+
+fn go(policy: &Policy, samples: &Samples, options: &RunOptions) -> Run {
+    run(policy, samples, &Closures::default(), options, &mut |_, _| {})
+}
+
+fn plain(policy: &Policy, samples: &Samples) -> Run {
+    go(policy, samples, &RunOptions::default())
+}
+
+fn open() -> RunOptions {
+    RunOptions { kind: Some(Loop::Open), ..RunOptions::default() }
+}
+
+fn with(scenario: &str) -> RunOptions {
+    RunOptions { scenarios: vec![Scenario::parse(scenario).unwrap()], ..RunOptions::default() }
+}
+
+fn desired(run: &Run) -> Vec<u32> {
+    run.ticks.iter().map(|t| t.desired).collect()
+}
+
+fn ready(run: &Run) -> Vec<u32> {
+    run.ticks.iter().map(|t| t.ready).collect()
+}
+
+fn value(run: &Run, tick: usize, metric: &str) -> f64 {
+    let at = run.metrics.iter().position(|m| m == metric).unwrap();
+    run.values_of(tick)[at]
+}
+
+fn near(a: f64, b: f64) -> bool {
+    (a - b).abs() < 1e-9
+}
+
+#[test]
+fn a_closed_loop_shares_the_recorded_demand_among_ready_replicas() {
+    let mut policy = tracking();
+    policy.startup = Duration::from_secs(30);
+    policy.metrics[0].saturation = Some(0.8);
+    policy.cost = Some(Cost { per_replica_hour: 0.24, currency: "USD".into() });
+    let samples = record("cpu,replicas", &["0.5,4", "0.9,4", "0.9,4", "0.9,4", "0.2,4", "0.2,4"]);
+    let run = plain(&policy, &samples);
+    assert_eq!(run.kind, Loop::Closed);
+    // Demand is 4 x 0.9 = 3.6; while 4 are ready each is at 0.9, of which it shows 0.8: ceil(4 x 0.8 / 0.5) = 7.
+    // Wanted at 15 s, they are ready at 45 s: 3.6 / 7 = 0.514. Then 0.8 / 7 = 0.114: ceil(0.8 / 0.5) = 2.
+    assert_eq!(desired(&run), [4, 7, 7, 7, 2, 2]);
+    assert_eq!(run.ticks.iter().map(|t| t.current).collect::<Vec<_>>(), [4, 4, 7, 7, 7, 2]);
+    assert_eq!(ready(&run), [4, 4, 4, 7, 7, 2]);
+    for (tick, want) in [0.5, 0.8, 0.8, 3.6 / 7.0, 0.8 / 7.0, 0.4].into_iter().enumerate() {
+        assert!(near(value(&run, tick, "cpu"), want), "tick {tick}: {}", value(&run, tick, "cpu"));
+    }
+    let under: Vec<_> = run.ticks.iter().map(|t| t.under).collect();
+    assert_eq!(under, [false, true, true, false, false, false].map(Some));
+    let score = &run.score;
+    assert!(near(score.replica_hours.unwrap(), 29.0 * 15.0 / 3600.0));
+    assert!(near(score.cost.unwrap(), 29.0 * 15.0 / 3600.0 * 0.24));
+    assert_eq!(score.currency.as_deref(), Some("USD"));
+    assert_eq!(score.under_provisioned_minutes, Some(0.5));
+    assert_eq!((score.scaling_events, score.flaps, score.peak), (Some(2), Some(1), Some(7)));
+    assert_eq!(score.minutes_at_max, Some(0.0));
+    assert_eq!(
+        run.notes,
+        ["cpu was recorded at its saturation at 3 ticks: demand was at least that, and may have been more"]
+    );
+    assert_eq!(run.samples, ["x.csv"]);
+}
+
+#[test]
+fn an_open_loop_decides_from_what_was_recorded() {
+    let samples = record("cpu,replicas,ready", &["0.5,4,4", "0.9,4,2", "0.9,8,8", "0.2,8,8"]);
+    let run = go(&tracking(), &samples, &open());
+    assert_eq!(run.ticks.iter().map(|t| t.current).collect::<Vec<_>>(), [4, 4, 8, 8]);
+    assert_eq!(ready(&run), [4, 2, 8, 8]);
+    // ceil(ready x value / target): 2 x 0.9 / 0.5 = 3.6, but a value above target never proposes less than now.
+    assert_eq!(desired(&run), [4, 4, 15, 4]);
+    assert_eq!(value(&run, 3, "cpu"), 0.2);
+    // Nothing declared what a replica can take.
+    assert_eq!(run.score.under_provisioned_minutes, None);
+    assert!(run.notes[0].starts_with("open loop: each tick is decided from the replicas that were recorded"));
+}
+
+#[test]
+fn the_loop_is_closed_where_replicas_or_a_demand_is_there() {
+    let policy = tracking();
+    let bare = record("cpu", &["0.5", "0.9"]);
+    let run = plain(&policy, &bare);
+    assert_eq!((run.kind, run.ticks[1].current), (Loop::Open, 1));
+    assert!(run.notes[0].contains("neither replicas nor a demand"), "{:?}", run.notes);
+    let options = RunOptions { recorded_replicas: Some(4), ..RunOptions::default() };
+    let run = go(&policy, &bare, &options);
+    assert_eq!((run.kind, desired(&run)), (Loop::Closed, vec![4, 8]));
+    assert!(run.notes[0].contains("4 replicas assumed (--recorded-replicas;"), "{:?}", run.notes);
+    // A total with a capacity is a demand.
+    let mut demand = Policy::bare("web", 2, 20).unlimited();
+    demand.metrics = vec![Metric { capacity: Some(50.0), ..metric("rps", Some(Per::Total)) }];
+    demand.track = vec![track(&demand, "rps", 50.0)];
+    let run = plain(&demand, &record("rps", &["100", "300", "300", "90"]));
+    assert_eq!((run.kind, desired(&run)), (Loop::Closed, vec![2, 6, 6, 2]));
+    assert!(run.notes[0].contains("2 replicas assumed (the policy's min;"), "{:?}", run.notes);
+    // 300 is more than 2 x 50 at the tick in which it is first seen.
+    assert_eq!(run.score.under_provisioned_minutes, Some(0.25));
+}
+
+#[test]
+fn latency_follows_the_utilization_of_its_load() {
+    let mut policy = tracking();
+    policy.metrics.push(Metric { models: Some(Model::Latency { load: 0 }), ..metric("p95", None) });
+    policy.metrics.push(metric("errors", None));
+    let samples =
+        record("cpu,p95,errors,replicas", &["0.8,1,0.1,4", "0.8,1,0.2,4", "0.999,2,0.3,4", ",2,0.3,4"]);
+    let run = plain(&policy, &samples);
+    // 4 x 0.8 / 0.5 = 6.4: 7 replicas, at 3.2 / 7 each.
+    assert_eq!(desired(&run)[0], 7);
+    assert_eq!(value(&run, 0, "p95"), 1.0);
+    assert!(near(value(&run, 1, "p95"), (1.0 - 0.8) / (1.0 - 3.2 / 7.0)));
+    // Utilization counts as 0.99 at most.
+    assert!(near(value(&run, 2, "p95"), 2.0 * (1.0 - 0.99) / (1.0 - 4.0 * 0.999 / 7.0)));
+    // Without utilization there is no telling.
+    assert!(value(&run, 3, "p95").is_nan());
+    assert_eq!(value(&run, 2, "errors"), 0.3);
+    assert!(
+        run.notes.iter().any(|n| n.starts_with("not modelled, used as recorded: errors (")),
+        "{:?}",
+        run.notes
+    );
+}
+
+#[test]
+fn a_queue_fills_by_arrivals_and_drains_by_capacity() {
+    let mut policy = Policy::bare("web", 2, 20).unlimited();
+    policy.metrics =
+        vec![metric("queue", None), Metric { capacity: Some(20.0), ..metric("rps", Some(Per::Total)) }];
+    policy.metrics[0].models = Some(Model::Queue { arrivals: 1 });
+    policy.scale_out = vec![Rule { when: FnRef(0), ..Rule::bare("long", Action::To(10)) }];
+    let long: When<'_> = Box::new(|m| m.get(0) > 1000.0);
+    let conditions = Closures { when: vec![long], scale_out: 1, ..Closures::default() };
+    let rows = ["5,100,2", "9,100,2", "9,100,2", "9,100,2", "9,100,2", "9,,2", "9,0,2"];
+    let run = run(
+        &policy,
+        &record("queue,rps,replicas", &rows),
+        &conditions,
+        &RunOptions::default(),
+        &mut |_, _| {},
+    );
+    // 5, then (100 - 2 x 20) x 15 = 900 more a tick; 10 replicas take (100 - 200) x 15 = 1500 off.
+    assert_eq!(desired(&run), [2, 2, 10, 10, 10, 10, 10]);
+    let queue: Vec<f64> = (0..5).map(|tick| value(&run, tick, "queue")).collect();
+    assert_eq!(queue, [5.0, 905.0, 1805.0, 305.0, 0.0]);
+    assert!(value(&run, 5, "queue").is_nan());
+    assert_eq!(value(&run, 6, "queue"), 0.0);
+}
+
+#[test]
+fn a_value_holds_for_two_steps_and_then_is_missing() {
+    let mut text = String::from("time,cpu\n");
+    for at in [0, 15, 30, 45, 180] {
+        text.push_str(&format!("{},0.5\n", utc(START) + Duration::from_secs(at)));
+    }
+    let samples = samples::read(text.as_bytes(), "x.csv", &ReadOptions::default()).unwrap();
+    let run = plain(&tracking(), &samples);
+    let missing: Vec<bool> = (0..run.ticks.len()).map(|tick| value(&run, tick, "cpu").is_nan()).collect();
+    // Ticks at 0, 15 … 180; the value of 45 s holds until 75 s.
+    let want = [false, false, false, false, false, true, true, true, true, true, true, true, false];
+    assert_eq!(missing, want);
+    // A single sample holds for two ticks, and a slower series between its samples.
+    let one = samples::read(format!("time,cpu\n{START},0.5\n").as_bytes(), "x.csv", &ReadOptions::default())
+        .unwrap();
+    assert_eq!(plain(&tracking(), &one).ticks.len(), 1);
+    let slow = format!("time,cpu\n{START},0.5\n2024-03-01T12:05:00Z,0.9\n");
+    let slow = samples::read(slow.as_bytes(), "x.csv", &ReadOptions::default()).unwrap();
+    let run = plain(&tracking(), &slow);
+    assert_eq!(run.ticks.len(), 21);
+    assert!((0..20).all(|tick| value(&run, tick, "cpu") == 0.5) && value(&run, 20, "cpu") == 0.9);
+}
+
+#[test]
+fn without_samples_there_is_one_tick() {
+    let run = plain(&tracking(), &Samples::default());
+    assert_eq!((run.ticks.len(), run.ticks[0].current, run.ticks[0].ready), (1, 1, 1));
+    assert_eq!(run.notes, ["there are no samples: one tick, with no metrics and 1 replica"]);
+    assert_eq!(run.score.replica_hours, None);
+    assert!(run.samples.is_empty());
+}
+
+#[test]
+fn samples_that_span_too_long_end_the_run_before_it_begins() {
+    let text = "time,cpu\n1970-01-01T00:00:00Z,0.5\n2024-03-01T12:00:00Z,0.5\n";
+    let samples = samples::read(text.as_bytes(), "x.csv", &ReadOptions::default()).unwrap();
+    let run = plain(&tracking(), &samples);
+    assert!(run.ticks.is_empty());
+    assert!(run.ended.as_deref().unwrap().contains("is a date wrong?"), "{:?}", run.ended);
+}
+
+#[test]
+fn what_is_not_simulated_is_said() {
+    let mut policy = tracking();
+    policy.predict = Some(luascale::model::Predict {
+        metric: 0,
+        per_replica: 100.0,
+        horizon: Duration::from_secs(600),
+        history: Duration::from_secs(86_400),
+        model: "auto".into(),
+        acts: false,
+        span: Span::default(),
+    });
+    policy.mode = luascale::model::Mode::Observe;
+    let run = plain(&policy, &record("cpu,replicas", &["0.5,4"]));
+    assert_eq!(run.notes[0], "predict was not simulated");
+    assert!(run.notes[1].starts_with("mode is \"observe\""));
+    // What predict says a replica serves is the capacity of its metric, where that has none of its own.
+    let mut demand = Policy::bare("web", 1, 9).unlimited();
+    demand.metrics = vec![metric("rps", Some(Per::Total))];
+    demand.predict = policy.predict.clone();
+    let run = plain(&demand, &record("rps", &["90", "110"]));
+    assert_eq!((run.kind, run.ticks[0].under, run.ticks[1].under), (Loop::Closed, Some(false), Some(true)));
+}
+
+#[test]
+fn a_metric_that_no_sample_holds_is_said_to_be_missing() {
+    let mut policy = tracking();
+    policy.metrics.push(metric("zeal", None));
+    let run = plain(&policy, &record("cpu,replicas", &["0.5,4"]));
+    assert_eq!(run.notes, ["the samples do not hold zeal: missing at every tick"]);
+}
+
+#[test]
+fn demand_is_missing_while_nobody_is_ready() {
+    let mut policy = tracking();
+    policy.metrics[0].saturation = Some(0.9);
+    let samples = record("cpu,replicas,ready", &["0.5,4,4", "0.5,4,0", "0.5,4,4"]);
+    let run = plain(&policy, &samples);
+    assert!(value(&run, 1, "cpu").is_nan());
+    assert!(
+        run.notes.iter().any(|n| n.starts_with("1 values of per-replica metrics are missing")),
+        "{:?}",
+        run.notes
+    );
+    let none =
+        go(&policy, &record("cpu,replicas", &["0.5,4", "0.5,4", "0.5,4", "0.5,4"]), &with("none-ready"));
+    assert_eq!(ready(&none), [4, 4, 0, 0]);
+    // Load that nobody takes is more than can be taken.
+    assert_eq!(none.ticks.iter().map(|t| t.under).collect::<Vec<_>>(), [false, false, true, true].map(Some));
+}
+
+#[test]
+fn samples_of_single_replicas_go_through_an_open_loop_as_they_are() {
+    let text = format!(
+        "time,metric,replica,value,request,ready\n{START},cpu,a,0.9,1,true\n{START},cpu,b,0.7,1,true\n{START},replicas,,2,,\n"
+    );
+    let samples = samples::read(text.as_bytes(), "x.csv", &ReadOptions::default()).unwrap();
+    let mut policy = tracking();
+    let run = plain(&policy, &samples);
+    assert_eq!(run.kind, Loop::Open);
+    // Kubernetes: 1.6 / 2 is 80% of the requests, target 50%: ceil(1.6 x 2) = 4.
+    assert_eq!(desired(&run), [4]);
+    policy.metrics[0].saturation = Some(0.75);
+    let closed = RunOptions { kind: Some(Loop::Closed), ..RunOptions::default() };
+    let run = go(&policy, &samples, &closed);
+    assert_eq!(value(&run, 0, "cpu"), 0.75);
+    assert!(
+        run.notes.iter().any(|n| n.starts_with("cpu: one sample a replica was recorded")),
+        "{:?}",
+        run.notes
+    );
+}
+
+/// Conditions whose hooks, rules and prints are seen.
+struct Loud {
+    fatal_at: Option<Time>,
+    printed: std::cell::RefCell<Vec<String>>,
+}
+
+impl Conditions for Loud {
+    fn when(&self, _: Projected, _: &[f64], context: &Context<'_>, verdicts: &mut Vec<Verdict>) {
+        let fatal = self.fatal_at == Some(context.now);
+        self.printed.borrow_mut().push(format!("{} replicas", context.current));
+        let fault = Fault {
+            function: "scale_out[1]".into(),
+            message: format!("at {}", context.now),
+            source: "x.lua".into(),
+            line: 3,
+            fatal,
+        };
+        verdicts.push(Verdict { holds: None, missing: None, fault: Some(Box::new(fault)) });
+    }
+    fn activation(&self, _: &[f64], _: &Context<'_>) -> Verdict {
+        Verdict::default()
+    }
+    fn by(&self, _: usize, _: &[f64], _: &Context<'_>) -> Proposed {
+        Proposed::default()
+    }
+    fn propose(&self, _: &[f64], _: &Context<'_>) -> Proposed {
+        Proposed::default()
+    }
+    fn hook(&self, hook: usize, event: &Event, context: &Context<'_>) -> HookReport {
+        self.printed.borrow_mut().push(format!("hook {hook}"));
+        let arguments = vec![("to".to_string(), luascale::model::effect::Value::Number(f64::from(event.to)))];
+        assert_eq!(event.time, context.now);
+        HookReport { effects: vec![Effect { kind: EffectKind::Log, arguments }], fault: None }
+    }
+    fn printed(&self) -> Vec<String> {
+        self.printed.take()
+    }
+}
+
+#[test]
+fn hooks_prints_and_failures_are_recorded() {
+    let mut policy = tracking();
+    policy.scale_out = vec![Rule::bare("broken", Action::Add(1))];
+    let hook = |event| Hook { event, function: FnRef(0), span: Span::default() };
+    policy.on = vec![hook(EventKind::ScaleIn), hook(EventKind::ScaleOut), hook(EventKind::ScaleOut)];
+    let samples = record("cpu,replicas", &["0.5,4", "0.9,4", "0.9,4", "0.9,4"]);
+    let loud = Loud { fatal_at: None, printed: vec!["loading".to_string()].into() };
+    let run = |loud: &Loud| run(&policy, &samples, loud, &RunOptions::default(), &mut |_, _| {});
+    let all = run(&loud);
+    assert_eq!(desired(&all), [4, 8, 8, 8]);
+    let scaled: Vec<_> = all.events.iter().filter(|e| e.event.kind == EventKind::ScaleOut).collect();
+    assert_eq!(scaled.len(), 1);
+    assert_eq!((scaled[0].tick, scaled[0].effects.len()), (1, 2));
+    assert_eq!(scaled[0].effects[0].summary(), "log to=8");
+    // One function at one line is told once, from its first tick, with how often.
+    assert_eq!(all.faults.len(), 1);
+    assert_eq!((all.faults[0].tick, all.faults[0].times), (0, 4));
+    assert_eq!((all.printed[0].tick, all.printed[0].text.as_str()), (None, "loading"));
+    assert!(all.printed.iter().any(|p| p.tick == Some(1) && p.text == "hook 2"));
+    assert_eq!(all.ended, None);
+    // A fatal one ends this run at its tick.
+    let fatal = run(&Loud { fatal_at: Some(all.ticks[2].time), printed: Vec::new().into() });
+    assert_eq!(fatal.ticks.len(), 3);
+    assert!(fatal.ended.unwrap().starts_with("scale_out[1]: at 2024-03-01T12:00:30Z"));
+}
+
+#[test]
+fn a_metric_that_must_not_be_missing_fails_the_run() {
+    let mut policy = tracking();
+    policy.metrics[0].missing = Missing::Fail;
+    let run = plain(&policy, &record("cpu,replicas", &["0.5,4", ",4", ",4", "0.5,4", "0.5,4"]));
+    assert_eq!(run.faults.len(), 1);
+    assert_eq!((run.faults[0].tick, run.faults[0].times), (1, 2));
+    assert_eq!(run.faults[0].fault.function, "metrics.cpu");
+    // `missing` that stands in for a value shows what the policy saw.
+    policy.metrics[0].missing = Missing::Zero;
+    let run = plain(&policy, &record("cpu,replicas", &["0.5,4", ",4", "0.5,4", "0.5,4"]));
+    assert_eq!(value(&run, 1, "cpu"), 0.0);
+}
+
+/// Two hours of a load that rises and falls, with everything that keeps a state.
+fn eventful() -> (Policy, Samples, Closures<'static>) {
+    let mut policy = Policy::bare("web", 2, 30);
+    policy.metrics =
+        vec![Metric { saturation: Some(1.0), ..metric("cpu", Some(Per::Replica)) }, metric("p95", None)];
+    policy.startup = Duration::from_secs(45);
+    policy.track = vec![track(&policy, "cpu", 0.6)];
+    let rule = |name, action, seconds| Rule {
+        sustained_for: Duration::from_secs(seconds),
+        ..Rule::bare(name, action)
+    };
+    policy.scale_out = vec![rule("hot", Action::Add(2), 60), rule("slow", Action::Percent(50.0), 0)];
+    policy.scale_in = vec![rule("idle", Action::Remove(1), 120)];
+    policy.cooldown.scale_out = Some(Duration::from_secs(120));
+    policy.cooldown.scale_in = Some(Duration::from_secs(180));
+    policy.fallback = Some(Fallback { after: Duration::from_secs(300), replicas: 12 });
+    let rows: Vec<String> = (0..480)
+        .map(|at| {
+            let wave = f64::from(at % 160) / 160.0;
+            format!("{:.3},{:.3},{}", 0.2 + 0.9 * wave, 0.1 + wave * wave, 5)
+        })
+        .collect();
+    let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
+    let when: Vec<When<'static>> = vec![
+        Box::new(|m| m.get(0) > 0.8),
+        Box::new(|m| m.get(1) > 0.9),
+        Box::new(|m| m.get(0) < 0.35 && m.get(1) < 0.5),
+    ];
+    (policy, record("cpu,p95,replicas", &rows), Closures { when, scale_out: 2, ..Closures::default() })
+}
+
+#[test]
+fn a_restart_in_the_middle_changes_nothing() {
+    let (policy, samples, conditions) = eventful();
+    let run = |options: &RunOptions| run(&policy, &samples, &conditions, options, &mut |_, _| {});
+    let (whole, restarted) = (run(&RunOptions::default()), run(&with("restart")));
+    assert!(whole.score.scaling_events.unwrap() > 10, "{:?}", whole.score);
+    assert_eq!(whole.ticks, restarted.ticks);
+    assert_eq!(whole.steps, restarted.steps);
+    assert_eq!(whole.events, restarted.events);
+    assert!(restarted.notes.iter().any(|n| n.ends_with("both are what it was")), "{:?}", restarted.notes);
+}
+
+#[test]
+fn the_same_run_gives_the_same_bytes_and_survives_the_way_between_processes() {
+    let (policy, samples, conditions) = eventful();
+    let bytes =
+        || postcard::to_stdvec(&run(&policy, &samples, &conditions, &with("spike"), &mut |_, _| {})).unwrap();
+    let (first, second) = (bytes(), bytes());
+    assert!(first == second);
+    let back: Run = postcard::from_bytes(&first).unwrap();
+    assert_eq!(postcard::to_stdvec(&back).unwrap(), first);
+    // Two metrics, three rules and track: what a tick costs on that way.
+    assert!(first.len() / back.ticks.len() < 160, "{} bytes a tick", first.len() / back.ticks.len());
+}
+
+#[test]
+fn progress_is_told_to_the_end() {
+    let (policy, samples, conditions) = eventful();
+    let mut told = Vec::new();
+    run(&policy, &samples, &conditions, &RunOptions::default(), &mut |done, total| told.push((done, total)));
+    assert_eq!((told.first(), told.last()), (Some(&(0, 480)), Some(&(480, 480))));
+}
+
+/// The ticks at which a metric has no value.
+fn missing(run: &Run, metric: &str) -> Vec<usize> {
+    (0..run.ticks.len()).filter(|tick| value(run, *tick, metric).is_nan()).collect()
+}
+
+#[test]
+fn gap_dropout_zero_and_nan_change_what_is_read_in_the_middle() {
+    let (policy, samples, conditions) = eventful();
+    let run = |scenario: &str| run(&policy, &samples, &conditions, &with(scenario), &mut |_, _| {});
+    // Ten minutes, from the middle of two hours; as long as a fallback of 5 minutes takes, and 5 more.
+    let window: Vec<usize> = (240..280).collect();
+    let gap = run("gap");
+    assert_eq!(missing(&gap, "cpu"), window);
+    assert_eq!(missing(&gap, "p95"), window);
+    assert!(gap.notes[0].starts_with(
+        "scenario gap: no metric has a value from 2024-03-01T13:00:00Z to 2024-03-01T13:10:00Z"
+    ));
+    let low = gap.ticks[window[20]..280].iter().map(|t| t.desired).min();
+    assert!(low >= Some(12), "the fallback raises to 12: {low:?}");
+    // Load that cannot be read is there all the same.
+    assert!(gap.ticks[250].under.is_some());
+    let dropout = run("dropout=p95");
+    assert_eq!((missing(&dropout, "cpu"), missing(&dropout, "p95")), (vec![], window.clone()));
+    let zero = run("zero");
+    assert!(window.iter().all(|tick| value(&zero, *tick, "cpu") == 0.0 && value(&zero, *tick, "p95") == 0.0));
+    assert!(value(&zero, 239, "cpu") > 0.0 && value(&zero, 280, "cpu") > 0.0);
+    let nan = run("nan");
+    assert_eq!(missing(&nan, "cpu"), (240..280).step_by(2).collect::<Vec<_>>());
+}
+
+#[test]
+fn surge_and_spike_change_the_replicas_and_the_load() {
+    let policy = tracking();
+    let flat: Vec<&str> = vec!["0.5,8"; 120];
+    let samples = record("cpu,replicas", &flat);
+    let surge = go(&policy, &samples, &with("surge"));
+    // 8 and a quarter more take load; the count that was asked for is still 8.
+    assert_eq!((surge.ticks[59].ready, surge.ticks[60].ready, surge.ticks[60].current), (8, 10, 8));
+    assert!(near(value(&surge, 60, "cpu"), 0.4));
+    // Open loop: the same, since the values are those of 8.
+    let open_surge = go(&policy, &samples, &RunOptions { kind: Some(Loop::Open), ..with("surge") });
+    assert!(near(value(&open_surge, 60, "cpu"), 0.4));
+    // Nothing ever scales here, so there is no cooldown for a spike.
+    let spike = go(&policy, &samples, &with("spike"));
+    assert!(spike.notes[0].starts_with("scenario spike: nothing scaled"), "{:?}", spike.notes);
+    let rising: Vec<&str> = (0..120).map(|at| if at < 10 { "0.5,8" } else { "0.6,8" }).collect();
+    let spike = go(&policy, &record("cpu,replicas", &rising), &with("spike"));
+    // 8 x 0.6 / 0.5 = 9.6 at tick 10; from tick 11 on the load is trebled for 5 minutes, 20 ticks.
+    assert_eq!(spike.ticks[10].desired, 10);
+    assert!(near(value(&spike, 11, "cpu"), 8.0 * 1.8 / 10.0));
+    assert_eq!(spike.score.peak, Some(20));
+    assert!(near(value(&spike, 31, "cpu"), 8.0 * 0.6 / f64::from(spike.ticks[31].ready)));
+    assert!(
+        spike.notes[0].contains("from 2024-03-01T12:02:45Z to 2024-03-01T12:07:45Z"),
+        "{:?}",
+        spike.notes
+    );
+}
+
+#[test]
+fn dst_moves_the_recording_onto_the_change_of_the_schedules_zone() {
+    let mut policy = tracking();
+    policy.schedule = vec![Schedule {
+        name: "morning".into(),
+        span: Span::default(),
+        // Half past two does not exist on the day of the change.
+        cron: "30 2 * * *".into(),
+        timezone: "Europe/Paris".into(),
+        duration: Duration::from_secs(3600),
+        min: Some(6),
+        max: None,
+    }];
+    let text: String = (0..240)
+        .map(|at| format!("{},0.5,2\n", utc("2024-02-10T00:00:00Z") + Duration::from_secs(at * 60)))
+        .collect();
+    let samples =
+        samples::read(format!("time,cpu,replicas\n{text}").as_bytes(), "x.csv", &ReadOptions::default())
+            .unwrap();
+    policy.interval = Duration::from_secs(60);
+    let forward = go(&policy, &samples, &with("dst"));
+    assert_eq!(forward.ticks[0].time, utc("2024-03-31T00:00:00Z"));
+    // The gap ends at 01:00 UTC: it opens there, and stays open for an hour.
+    let open: Vec<Time> = forward.ticks.iter().filter(|t| t.bounds.min == 6).map(|t| t.time).collect();
+    assert_eq!((open[0], open.len()), (utc("2024-03-31T01:00:00Z"), 60));
+    assert!(
+        forward.notes[0].contains(
+            "moved by 50 days onto the change to summer time at 2024-03-31T01:00:00Z in Europe/Paris"
+        )
+    );
+    let back = go(&policy, &samples, &with("dst=back"));
+    assert_eq!(back.ticks[0].time, utc("2024-10-27T00:00:00Z"));
+    let open: Vec<Time> = back.ticks.iter().filter(|t| t.bounds.min == 6).map(|t| t.time).collect();
+    assert_eq!((open[0], open.len()), (utc("2024-10-27T00:30:00Z"), 60));
+    policy.schedule[0].timezone = "UTC".into();
+    assert!(
+        go(&policy, &samples, &with("dst")).notes[0].starts_with("scenario dst: clocks do not change in UTC")
+    );
+}
+
+#[test]
+fn scenarios_are_read_from_words() {
+    for (text, part) in [
+        ("gab", "did you mean `gap`?"),
+        ("none_ready", "did you mean `none-ready`?"),
+        ("dropout", "needs a metric"),
+        ("dropout=", "needs a metric"),
+        ("gap=5", "takes no value"),
+        ("dst=autumn", "`dst=back`"),
+        ("", "there are gap, dropout=METRIC"),
+    ] {
+        let said = Scenario::parse(text).unwrap_err();
+        assert!(said.contains(part), "{text}: {said}");
+    }
+    let dropout = Scenario::parse("dropout=cqu").unwrap();
+    assert!(dropout.fits(&tracking()).unwrap_err().contains("did you mean dropout=cpu?"));
+    assert_eq!(Scenario::parse("dropout=cpu").unwrap().fits(&tracking()), Ok(()));
+}
+
+#[test]
+fn scores_of_small_runs() {
+    let policy = tracking();
+    let of = |cpu: &[&str]| {
+        let rows: Vec<String> = cpu.iter().map(|c| format!("{c},4")).collect();
+        let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
+        go(&policy, &record("cpu,replicas", &rows), &open()).score
+    };
+    // Always 4: no change, no flap.
+    let score = of(&["0.5", "0.5", "0.5", "0.5"]);
+    assert_eq!((score.scaling_events, score.flaps, score.peak), (Some(0), Some(0), Some(4)));
+    // 4 -> 8 -> 4 -> 8: three changes, two of which turn round.
+    let score = of(&["0.5", "1.0", "0.5", "1.0"]);
+    assert_eq!((score.scaling_events, score.flaps, score.peak), (Some(3), Some(2), Some(8)));
+    // 4 -> 8 -> 16: no turn. 16 would be 32, but max is 20.
+    let score = of(&["0.5", "1.0", "2.0", "4.0"]);
+    assert_eq!((score.scaling_events, score.flaps, score.peak), (Some(3), Some(0), Some(20)));
+    assert_eq!(score.minutes_at_max, Some(0.25));
+    // A turn after ten minutes and one tick is none.
+    let mut slow = vec!["1.0"];
+    slow.extend(["0.95"; 40]);
+    slow.push("0.5");
+    assert_eq!(of(&slow).flaps, Some(0));
+    let mut quick = vec!["1.0"];
+    quick.extend(["0.95"; 39]);
+    quick.push("0.5");
+    assert_eq!(of(&quick).flaps, Some(1));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// A restart changes no decision, whatever was recorded.
+    #[test]
+    fn a_restart_changes_no_decision(cpu in proptest::collection::vec(prop_oneof![4 => 0.0f64..1.5, 1 => Just(f64::NAN)], 4..160)) {
+        let (policy, _, conditions) = eventful();
+        let rows: Vec<String> = cpu.iter().map(|c| format!("{c},{c},5")).collect();
+        let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
+        let samples = record("cpu,p95,replicas", &rows);
+        let run = |options: &RunOptions| run(&policy, &samples, &conditions, options, &mut |_, _| {});
+        let (whole, restarted) = (run(&RunOptions::default()), run(&with("restart")));
+        prop_assert_eq!(&whole.ticks, &restarted.ticks);
+        prop_assert!(!restarted.notes.iter().any(|n| n.contains("fault of luascale")), "{:?}", restarted.notes);
+        // Replicas never leave the bounds, and readiness never passes the count.
+        prop_assert!(whole.ticks.iter().all(|t| (2..=30).contains(&t.desired) && t.ready <= t.current));
+    }
+}
