@@ -83,6 +83,7 @@ pub fn why_not<'a>(steps: &'a [Step]) -> Vec<&'a Step> {
             Why::RuleOneSample { .. } => 0.0,
             Why::RuleWaiting { for_ms, needs_ms, .. } => 1.0 - for_ms as f64 / needs_ms.max(1) as f64,
             Why::TrackTolerance { .. } | Why::TrackGuard { .. } | Why::TrackRefilled { .. } => 2.0,
+            Why::Track { .. } if step.input == step.output => 2.0,
             Why::RuleUnknown { .. }
             | Why::RuleFailed { .. }
             | Why::TrackUnknown { .. }

@@ -2,7 +2,7 @@
 
 use super::Pair;
 use super::fast::Times;
-use super::words;
+use crate::decide::reason;
 use crate::sim::trace::Run;
 use std::collections::BTreeSet;
 
@@ -46,7 +46,7 @@ pub fn csv(pairs: &[Pair<'_>]) -> String {
                 let value = column.and_then(|c| values.get(c)).copied().filter(|v| v.is_finite());
                 let _ = writer.write_field(value.map_or_else(String::new, |v| v.to_string()));
             }
-            let reason = decisive(run, index).map_or_else(String::new, |step| words::words(policy, step));
+            let reason = decisive(run, index).map_or_else(String::new, |step| reason::words(policy, step));
             let _ = writer.write_field(guarded(&reason));
             let _ = writer.write_record(None::<&[u8]>);
         }
@@ -57,7 +57,7 @@ pub fn csv(pairs: &[Pair<'_>]) -> String {
 /// The step that had the last word: what kept the count, or the event's step, or the last change.
 fn decisive(run: &Run, index: usize) -> Option<&crate::model::Step> {
     let steps = run.steps_of(index);
-    if let Some(step) = super::explain::blockers(run, index).first().copied() {
+    if let Some(step) = super::kept::blockers(run, index).first().copied() {
         return Some(step);
     }
     let at = run.events.partition_point(|e| (e.tick as usize) < index);

@@ -1,18 +1,14 @@
-//! One tick explained (`--at`), and what kept a run from scaling (`--why-not`).
+//! One tick explained (`--at`).
 //! May import: `model`, `decide`, `sim`.
 
 use super::facts;
-use super::numbers::{self, Clock, count, rough};
+use super::numbers::{self, Clock, rough};
 use super::paint::{Tone, clean, pad, width};
 use super::text::push_wrapped;
-use super::{Layout, Pair, words};
-use crate::model::decision::{Step, Why};
+use super::{Layout, Pair};
+use crate::decide::reason;
+use crate::model::decision::Step;
 use crate::model::{Duration, EventKind, Time};
-use crate::sim::trace::Run;
-use std::collections::HashMap;
-
-/// Stretches shown before `--why-not` folds them.
-const STRETCHES: usize = 20;
 
 /// Explains the tick at an instant, or the last before it: metrics with units, each step with
 /// what came in and went out, the state of windows and cooldowns. With ANSI colours.
@@ -121,7 +117,7 @@ fn table(out: &mut String, rows: &[(String, Tone, String)], layout: &Layout) {
     }
 }
 
-fn steps(out: &mut String, (policy, run): Pair<'_>, index: usize, layout: &Layout) {
+pub(super) fn steps(out: &mut String, (policy, run): Pair<'_>, index: usize, layout: &Layout) {
     let glyphs = layout.charset.glyphs();
     let steps = run.steps_of(index);
     let change = |s: &Step| format!("{} {} {}", s.input, glyphs.arrow, s.output);
@@ -134,7 +130,7 @@ fn steps(out: &mut String, (policy, run): Pair<'_>, index: usize, layout: &Layou
         };
         let mut lines = String::new();
         let lead = format!("  {}  ", " ".repeat(changes));
-        push_wrapped(&mut lines, &lead, &clean(&words::words(policy, step)), Tone::Plain, layout);
+        push_wrapped(&mut lines, &lead, &clean(&reason::words(policy, step)), Tone::Plain, layout);
         // The painted change takes the place of the blanks it was measured by.
         let rest = lines.get(2 + changes..).unwrap_or_default();
         out.push_str(&format!("  {}{rest}", tone.paint(&pad(&change(step), changes, false))));
@@ -181,260 +177,4 @@ fn windows((policy, run): Pair<'_>, index: usize) -> Vec<(String, Tone, String)>
     cooldown("scale_out cooldown", policy.cooldown.scale_out, last.event.kind == EventKind::ScaleOut);
     cooldown("scale_in cooldown", policy.cooldown.scale_in, true);
     out
-}
-
-/// How decisive a step is for a count that did not change; less is more. `None`: it kept
-/// nothing back.
-fn rank(step: &Step, current: u32) -> Option<u8> {
-    let ate = step.input != step.output && step.output == current;
-    match step.why {
-        Why::Paused | Why::MetricFailed { .. } => Some(0),
-        // What turned a wanted change into none.
-        Why::Disabled { .. }
-        | Why::AtMax { .. }
-        | Why::AtMin { .. }
-        | Why::WindowOut { .. }
-        | Why::WindowIn { .. }
-        | Why::RateOut { .. }
-        | Why::RateIn { .. }
-        | Why::CooldownOut { .. }
-        | Why::CooldownIn { .. }
-        | Why::CooldownRule { .. }
-        | Why::AntiFlap { .. }
-        | Why::TrackHoldsIn { .. }
-        | Why::Floor { .. }
-        | Why::KeptAwake { .. }
-        | Why::Held { .. } => Some(if ate { 1 } else { 3 }),
-        Why::ActivationUnknown { .. }
-        | Why::RuleUnknown { .. }
-        | Why::RuleFailed { .. }
-        | Why::TrackUnknown { .. }
-        | Why::ProposedUnknown { .. }
-        | Why::ProposedFailed
-        | Why::MetricMissing { .. } => Some(2),
-        Why::RuleWaiting { .. } | Why::RuleOneSample { .. } => Some(4),
-        Why::TrackGuard { .. } | Why::TrackTolerance { .. } => Some(5),
-        Why::RuleFalse { .. } | Why::ProposedNothing | Why::Asleep => Some(6),
-        Why::NoChange => Some(7),
-        _ => None,
-    }
-}
-
-/// The steps that kept a tick at its count, most decisive first; none where it scaled.
-pub(super) fn blockers(run: &Run, index: usize) -> Vec<&Step> {
-    let Some(tick) = run.ticks.get(index) else { return Vec::new() };
-    if tick.desired != tick.current {
-        return Vec::new();
-    }
-    let mut found: Vec<(u8, &Step)> =
-        run.steps_of(index).iter().filter_map(|s| Some((rank(s, tick.current)?, s))).collect();
-    // Of those that ate the change the last had the last word.
-    let last = found.iter().rposition(|(rank, _)| *rank <= 1);
-    if let Some(last) = last {
-        found[last].0 = 0;
-    }
-    found.sort_by_key(|(rank, _)| *rank);
-    // "Nothing asked for a change" adds nothing to the conditions that say so.
-    if found.len() > 1 {
-        found.retain(|(rank, _)| *rank != 7);
-    }
-    found.into_iter().map(|(_, step)| step).collect()
-}
-
-/// What two ticks must share to be told as one: the same steps, whatever their numbers.
-fn key(step: &Step) -> (std::mem::Discriminant<Why>, Option<u16>) {
-    let index = match step.why {
-        Why::RuleFalse { rule }
-        | Why::RuleWaiting { rule, .. }
-        | Why::RuleOneSample { rule }
-        | Why::RuleUnknown { rule, .. }
-        | Why::RuleFailed { rule }
-        | Why::CooldownRule { rule, .. }
-        | Why::AntiFlap { rule, .. } => Some(rule),
-        Why::MetricFailed { metric }
-        | Why::MetricMissing { metric, .. }
-        | Why::TrackTolerance { metric, .. }
-        | Why::TrackGuard { metric, .. }
-        | Why::TrackUnknown { metric, .. }
-        | Why::TrackHoldsIn { metric }
-        | Why::Floor { metric } => Some(metric),
-        Why::Held { metric, .. } | Why::ActivationUnknown { metric } | Why::ProposedUnknown { metric } => {
-            metric
-        }
-        _ => None,
-    };
-    (std::mem::discriminant(&step.why), index)
-}
-
-/// Neighbouring ticks that the same step kept from scaling, `first..=last`.
-struct Stretch {
-    first: usize,
-    last: usize,
-}
-
-/// Cuts a run into stretches; ticks that scaled stand between them.
-fn stretches(run: &Run) -> Vec<Stretch> {
-    let mut out: Vec<Stretch> = Vec::new();
-    let mut before = None;
-    for index in 0..run.ticks.len() {
-        let now = blockers(run, index).first().map(|s| key(s));
-        match (now, before, out.last_mut()) {
-            (Some(a), Some(b), Some(stretch)) if a == b => stretch.last = index,
-            (Some(_), ..) => out.push(Stretch { first: index, last: index }),
-            (None, ..) => {}
-        }
-        before = now;
-    }
-    out
-}
-
-/// The few reasons that kept a whole run from scaling, by the time they held, longest first.
-pub(super) fn summary((policy, run): Pair<'_>, most: usize) -> Vec<String> {
-    let reasons = reasons(run);
-    let ticks = run.ticks.len().max(1);
-    let clock = clock(run);
-    reasons
-        .iter()
-        .take(most)
-        .filter_map(|(total, first, longest)| {
-            let step = *blockers(run, longest.first).first()?;
-            let words = clean(&words::words(policy, step));
-            if reasons.len() == 1 && *total == run.ticks.len() && run.ticks.len() == 1 {
-                return Some(words);
-            }
-            let share = 100.0 * *total as f64 / ticks as f64;
-            let from = run.ticks.get(*first).map_or_else(String::new, |t| clock.show(t.time));
-            let at = run.ticks.get(longest.first).map_or_else(String::new, |t| clock.show(t.time));
-            let since = if *first == longest.first { String::new() } else { format!(", first at {from}") };
-            let share = if share < 1.0 { "under 1%".to_owned() } else { format!("{share:.0}%") };
-            Some(format!("{share} of ticks{since}; at {at}: {words}"))
-        })
-        .collect()
-}
-
-/// Ticks in all, first tick and longest stretch of each reason; longest in all first.
-fn reasons(run: &Run) -> Vec<(usize, usize, Stretch)> {
-    let mut found: HashMap<_, (usize, usize, Stretch)> = HashMap::new();
-    for stretch in stretches(run) {
-        let Some(step) = blockers(run, stretch.first).first().copied() else { continue };
-        let length = stretch.last - stretch.first + 1;
-        match found.entry(key(step)) {
-            std::collections::hash_map::Entry::Vacant(slot) => {
-                slot.insert((length, stretch.first, stretch));
-            }
-            std::collections::hash_map::Entry::Occupied(mut slot) => {
-                let (total, _, longest) = slot.get_mut();
-                *total += length;
-                if length > longest.last - longest.first + 1 {
-                    *longest = stretch;
-                }
-            }
-        }
-    }
-    let mut out: Vec<_> = found.into_values().collect();
-    out.sort_by_key(|(total, first, _)| (std::cmp::Reverse(*total), *first));
-    out
-}
-
-fn clock(run: &Run) -> Clock {
-    match (run.ticks.first(), run.ticks.last()) {
-        (Some(first), Some(last)) => Clock::between(first.time, last.time),
-        _ => Clock::Full,
-    }
-}
-
-/// Tells what kept policies from scaling: at one tick, most decisive first, or over the whole
-/// run, in stretches of time. With ANSI colours.
-pub fn why_not(pairs: &[Pair<'_>], time: Option<Time>, layout: &Layout) -> String {
-    let mut out = String::new();
-    for (i, pair) in pairs.iter().enumerate() {
-        if i > 0 {
-            out.push('\n');
-        }
-        let name = Tone::Strong.paint(&clean(&pair.0.name.value));
-        match time {
-            Some(time) => tick_why_not(&mut out, &name, *pair, time, layout),
-            None => run_why_not(&mut out, &name, *pair, layout),
-        }
-    }
-    out
-}
-
-fn tick_why_not(out: &mut String, name: &str, pair: Pair<'_>, time: Time, layout: &Layout) {
-    let (policy, run) = pair;
-    let glyphs = layout.charset.glyphs();
-    let Some((index, tick)) = facts::tick_at(run, time).and_then(|i| Some((i, run.ticks.get(i)?))) else {
-        out.push_str(&format!("{name}: no tick was run\n"));
-        return;
-    };
-    let at = Clock::Full.show(tick.time);
-    if tick.desired != tick.current {
-        out.push_str(&format!(
-            "{name} at {at} UTC did scale: {} {} {}\n",
-            tick.current, glyphs.arrow, tick.desired
-        ));
-        steps(out, pair, index, layout);
-        return;
-    }
-    out.push_str(&format!("{name} at {at} UTC stayed at {}, since\n", tick.current));
-    for (i, step) in blockers(run, index).iter().enumerate() {
-        let lead = format!("  {}. ", i + 1);
-        push_wrapped(out, &lead, &clean(&words::words(policy, step)), Tone::Plain, layout);
-    }
-}
-
-fn run_why_not(out: &mut String, name: &str, pair: Pair<'_>, layout: &Layout) {
-    let (policy, run) = pair;
-    let glyphs = layout.charset.glyphs();
-    let stretches = stretches(run);
-    let kept: usize = stretches.iter().map(|s| s.last - s.first + 1).sum();
-    out.push_str(&format!(
-        "{name} did not scale at {} of {}\n",
-        numbers::thousands(&kept.to_string()),
-        count(run.ticks.len() as u64, "tick")
-    ));
-    if let Some(silent) = facts::silent_script(pair) {
-        push_wrapped(out, "  ", &silent, Tone::Plain, layout);
-    }
-    let reasons = summary(pair, 8);
-    if reasons.len() > 1 || stretches.len() > 1 {
-        out.push_str(&format!("\n{}\n", Tone::Strong.paint("By reason, the most frequent first")));
-        for reason in reasons {
-            push_wrapped(out, &format!("  {} ", glyphs.dot), &reason, Tone::Plain, layout);
-        }
-    }
-    out.push_str(&format!("\n{}\n", Tone::Strong.paint("By time")));
-    let clock = clock(run);
-    let shown = if layout.all_events { stretches.len() } else { stretches.len().min(STRETCHES) };
-    for stretch in stretches.iter().take(shown) {
-        let (Some(first), Some(last)) = (run.ticks.get(stretch.first), run.ticks.get(stretch.last)) else {
-            continue;
-        };
-        let Some(step) = blockers(run, stretch.first).first().copied() else { continue };
-        let time = if stretch.first == stretch.last {
-            clock.show(first.time)
-        } else {
-            let end = if clock == Clock::Year
-                && numbers::civil(first.time).map(|t| t.date()) == numbers::civil(last.time).map(|t| t.date())
-            {
-                Clock::Day
-            } else {
-                clock
-            };
-            format!("{} {} {}", clock.show(first.time), glyphs.dash, end.show(last.time))
-        };
-        let replicas = format!(" at {}", first.current);
-        let head = format!("  {time}{replicas}");
-        out.push_str(&format!("{}\n", Tone::Dim.paint(&head)));
-        push_wrapped(out, "    ", &clean(&words::words(policy, step)), Tone::Plain, layout);
-    }
-    if stretches.len() > shown {
-        let more = numbers::thousands(&(stretches.len() - shown).to_string());
-        out.push_str(
-            &Tone::Dim.paint(&format!(
-                "  and {more} more stretches: --events lists all, --at TIME explains one tick"
-            )),
-        );
-        out.push('\n');
-    }
 }

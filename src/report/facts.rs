@@ -1,9 +1,10 @@
 //! What is said of a run whatever the format: the verdict, the figures, the load, the reason
 //! of an event. May import: `model`, `decide`, `sim`.
 
+use super::Pair;
 use super::numbers::{self, count, number, rough};
 use super::paint::Tone;
-use super::{Pair, words};
+use crate::decide::reason;
 use crate::model::{EventKind, Form, Per, Policy, Time};
 use crate::sim::trace::{Happened, Loop, Run};
 
@@ -195,10 +196,10 @@ pub fn load_metric(policy: &Policy, run: &Run) -> Option<usize> {
 }
 
 /// Why an event happened, in one sentence.
-pub fn reason((policy, run): Pair<'_>, happened: &Happened) -> String {
+pub fn why((policy, run): Pair<'_>, happened: &Happened) -> String {
     let steps = run.steps_of(happened.tick as usize);
     if let Some(step) = happened.event.step.and_then(|s| steps.get(usize::from(s))) {
-        return words::words(policy, step);
+        return reason::words(policy, step);
     }
     match (happened.event.kind, happened.event.metric) {
         (EventKind::MetricsLost, Some(metric)) => {
@@ -209,7 +210,7 @@ pub fn reason((policy, run): Pair<'_>, happened: &Happened) -> String {
             .iter()
             .rev()
             .find(|s| s.input != s.output)
-            .map_or_else(String::new, |s| words::words(policy, s)),
+            .map_or_else(String::new, |s| reason::words(policy, s)),
     }
 }
 

@@ -1,6 +1,7 @@
-//! What makes long reports quick: times by the day, sentences made once. May import: `model`.
+//! What makes long reports quick: times by the day, sentences made once. May import: `model`, `decide`.
 
-use super::{numbers, words};
+use super::numbers;
+use crate::decide::reason;
 use crate::model::decision::Step;
 use crate::model::{Policy, Time};
 use std::collections::HashMap;
@@ -57,12 +58,12 @@ impl Sentences {
     pub(super) fn get(&mut self, policy: &Policy, step: &Step) -> &str {
         let mut space = [0_u8; 96];
         let Ok(key) = postcard::to_slice(step, &mut space) else {
-            self.made = quoted(&words::words(policy, step));
+            self.made = quoted(&reason::words(policy, step));
             return &self.made;
         };
         let key: &[u8] = key;
         if !self.known.contains_key(key) {
-            let sentence = quoted(&words::words(policy, step));
+            let sentence = quoted(&reason::words(policy, step));
             if self.known.len() >= KEPT {
                 self.made = sentence;
                 return &self.made;

@@ -196,7 +196,7 @@ fn alerts(out: &mut String, pair: Pair<'_>) {
     }
     if facts::scalings(run) == 0 && !run.ticks.is_empty() {
         let mut reasons: Vec<String> = facts::silent_script(pair).into_iter().collect();
-        reasons.extend(super::explain::summary(pair, 3));
+        reasons.extend(super::kept::summary(pair, 3));
         let reasons: Vec<String> = reasons.iter().map(|r| format!("<br>{}", escape(r))).collect();
         alert("note", format!("<b>Why nothing happened</b>{}", reasons.concat()));
     }
@@ -253,7 +253,7 @@ fn events(out: &mut String, pair: Pair<'_>) {
              <span>{}</span>{}</button></li>\n",
             happened.tick,
             clock.show(event.time),
-            escape(&facts::reason(pair, happened)),
+            escape(&facts::why(pair, happened)),
             effects.concat()
         ));
     }

@@ -4,8 +4,9 @@
 //! Written straight into the buffer: a fortnight at 15 s has 80,640 ticks and some half a
 //! million sentences, and a tree of values would take longer to build than the run itself.
 
+use super::Pair;
 use super::fast::{Sentences, Times};
-use super::{Pair, words};
+use crate::decide::reason;
 use crate::model::Policy;
 use crate::sim::trace::{Loop, Run, Score};
 use serde::Serialize;
@@ -125,7 +126,7 @@ fn events(out: &mut Writer, policy: &Policy, run: &Run) {
         out.field(",\"kind\":", event.kind.name());
         out.field(",\"from\":", &event.from);
         out.field(",\"to\":", &event.to);
-        out.field(",\"text\":", &super::facts::reason((policy, run), happened));
+        out.field(",\"text\":", &super::facts::why((policy, run), happened));
         out.raw(",\"effects\":[");
         for (i, effect) in happened.effects.iter().enumerate() {
             out.raw(if i > 0 { "," } else { "" });
@@ -171,7 +172,7 @@ fn ticks(out: &mut Writer, policy: &Policy, run: &Run) {
         out.raw(",\"why\":[");
         for (i, step) in run.steps_of(index).iter().enumerate() {
             out.raw(if i > 0 { ",{\"step\":\"" } else { "{\"step\":\"" });
-            out.raw(&words::name(&step.why));
+            out.raw(&reason::name(&step.why));
             out.field("\",\"in\":", &step.input);
             out.field(",\"out\":", &step.output);
             out.raw(",\"text\":");

@@ -88,7 +88,7 @@ fn section(out: &mut String, pair: Pair<'_>, folded: bool) {
         if let Some(silent) = facts::silent_script(pair) {
             out.push_str(&format!("{}\n\n", text(&silent)));
         }
-        for reason in super::explain::summary(pair, 3) {
+        for reason in super::kept::summary(pair, 3) {
             out.push_str(&format!("- {}\n", text(&reason)));
         }
         out.push('\n');
@@ -132,7 +132,7 @@ fn events(out: &mut String, pair: Pair<'_>) {
             }
             kind => text(kind.name()),
         };
-        let reason = text(&facts::reason(pair, happened));
+        let reason = text(&facts::why(pair, happened));
         out.push_str(&format!("| {} | {what} | {reason} |\n", clock.show(event.time)));
     }
     out.push('\n');

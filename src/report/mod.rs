@@ -15,16 +15,17 @@ mod fast;
 pub mod findings;
 pub mod html;
 pub mod json;
+pub mod kept;
 pub mod markdown;
 mod numbers;
 mod pack;
 mod paint;
 pub mod text;
-mod words;
 
 pub use chart::Charset;
-pub use explain::{at, why_not};
+pub use explain::at;
 pub use findings::{findings, findings_json};
+pub use kept::why_not;
 pub use text::text;
 
 use crate::model::Policy;

@@ -44,7 +44,7 @@ pub(super) fn thousands(text: &str) -> String {
     if out == "-0" { "0".into() } else { out }
 }
 
-/// A value with its unit: `0.83`, `83%`, `0.4s`, `1.2 GiB`, `310/s`.
+/// A value with its unit: `0.83`, `83%`, `0.4 s`, `1.2 GiB`, `310/s`.
 pub(super) fn value(value: f64, unit: Option<Unit>) -> String {
     if !value.is_finite() {
         return "no value".into();
@@ -52,8 +52,8 @@ pub(super) fn value(value: f64, unit: Option<Unit>) -> String {
     match unit {
         None | Some(Unit::Ratio | Unit::Count) => number(value),
         Some(Unit::Percent) => format!("{}%", number(value)),
-        Some(Unit::Seconds) => format!("{}s", number(value)),
-        Some(Unit::Milliseconds) => format!("{}ms", number(value)),
+        Some(Unit::Seconds) => format!("{} s", number(value)),
+        Some(Unit::Milliseconds) => format!("{} ms", number(value)),
         Some(Unit::PerSecond) => format!("{}/s", number(value)),
         Some(Unit::TokensPerSecond) => format!("{} tokens/s", number(value)),
         Some(Unit::Bytes) => bytes(value),

@@ -1,5 +1,5 @@
 //! Packs a run for the HTML report: small enough that a fortnight at 15 s opens at once, and
-//! exact enough that every tick tells its full reason. May import: `model`, `sim`.
+//! exact enough that every tick tells its full reason. May import: `model`, `decide`, `sim`.
 //!
 //! Three kinds of columns, all in base64:
 //! - counts: runs of `zigzag(change), length` as LEB128 numbers;
@@ -8,7 +8,8 @@
 //!   id of its list of forms, the changes of each step, and the digits; ticks that say just what
 //!   the one before said are counted. assets/report.js has the other half.
 
-use super::{Pair, words};
+use super::Pair;
+use crate::decide::reason;
 use crate::model::Time;
 use crate::sim::trace::Tick;
 use data_encoding::BASE64;
@@ -204,8 +205,8 @@ impl Reasons {
             varint(body, zigzag(i64::from(step.output) - i64::from(step.input)));
             before = step.output.into();
             form.clear();
-            split(&words::words(policy, step), &mut form, body);
-            list.push(self.names.id(&words::name(&step.why)));
+            split(&reason::words(policy, step), &mut form, body);
+            list.push(self.names.id(&reason::name(&step.why)));
             list.push(self.forms.id(&form));
         }
         if let Some(id) = self.lists.get(&list) {

@@ -5,7 +5,7 @@ use super::chart::{self, Glyphs};
 use super::facts::{self, Piece};
 use super::numbers::{Clock, count, thousands};
 use super::paint::{Tone, clean, cut, pad, width, wrap};
-use super::{Layout, Pair, explain};
+use super::{Layout, Pair, kept};
 use crate::model::EventKind;
 use crate::sim::trace::{Happened, Run};
 
@@ -178,7 +178,7 @@ fn faults(out: &mut String, run: &Run, layout: &Layout) {
         };
         let time = run.ticks.get(failed.tick as usize).map_or_else(String::new, |t| clock.show(t.time));
         let times = if failed.times > 1 {
-            format!(", and at {} more", count(u64::from(failed.times - 1), "tick"))
+            format!(", and at {}", count(u64::from(failed.times - 1), "more tick"))
         } else {
             String::new()
         };
@@ -205,7 +205,7 @@ fn nothing(out: &mut String, pair: Pair<'_>, layout: &Layout) {
     if let Some(text) = facts::silent_script(pair) {
         push_wrapped(out, "  ", &text, Tone::Plain, layout);
     }
-    for reason in explain::summary(pair, 3) {
+    for reason in kept::summary(pair, 3) {
         push_wrapped(out, "  ", &reason, Tone::Plain, layout);
     }
 }
@@ -258,7 +258,7 @@ fn events(out: &mut String, pair: Pair<'_>, layout: &Layout) {
     for (time, tone, what, happened) in &rows {
         let time = pad(time, times, false);
         let what = tone.paint(&pad(what, whats, false));
-        let reason = clean(&facts::reason(pair, happened));
+        let reason = clean(&facts::why(pair, happened));
         let indent = if beside { lead } else { 4 };
         let lines = wrap(&reason, layout.columns().saturating_sub(indent));
         if beside {
