@@ -30,6 +30,9 @@ pub(super) struct Glyphs {
     turn_down: char,
     from_below: char,
     from_above: char,
+    /// A line that leaves and comes back within one column, upward or downward.
+    out_up: char,
+    out_down: char,
     bound: char,
     missing: char,
     /// Corner, line and tick of the axis of time.
@@ -58,6 +61,8 @@ impl Charset {
                 turn_down: '╮',
                 from_below: '╭',
                 from_above: '╰',
+                out_up: '┴',
+                out_down: '┬',
                 bound: '┈',
                 missing: '·',
                 axis: ['└', '─', '┬'],
@@ -81,6 +86,8 @@ impl Charset {
                 turn_down: '+',
                 from_below: '+',
                 from_above: '+',
+                out_up: '+',
+                out_down: '+',
                 bound: '.',
                 missing: '?',
                 axis: ['+', '-', '+'],
@@ -272,12 +279,15 @@ impl Replicas {
             }
             let Some(last) = ticks.last().and_then(|t| self.row(t.desired)) else { continue };
             let seen = || ticks.iter().filter_map(|t| self.row(t.desired));
-            let from = before.unwrap_or(last);
+            let first = ticks.first().and_then(|t| self.row(t.desired));
+            let from = before.or(first).unwrap_or(last);
             let top = seen().min().unwrap_or(last).min(from);
             let bottom = seen().max().unwrap_or(last).max(from);
             for (row, cells) in rows.iter_mut().enumerate().take(bottom + 1).skip(top) {
                 let glyph = match row {
                     _ if top == bottom => glyphs.flat,
+                    r if r == last && r == from && r == bottom => glyphs.out_up,
+                    r if r == last && r == from && r == top => glyphs.out_down,
                     r if r == last && r == top => glyphs.from_below,
                     r if r == last && r == bottom => glyphs.from_above,
                     r if r == from && r == bottom => glyphs.turn_up,
@@ -304,9 +314,9 @@ impl Replicas {
 
 /// The axis and its labels, at round times no nearer than a label is wide.
 fn time_axis(buckets: &Buckets, ticks: &[Tick], glyphs: &Glyphs) -> (String, String) {
-    const STEPS: [i64; 22] = [
+    const STEPS: [i64; 24] = [
         1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400,
-        172_800, 604_800, 1_209_600, 2_592_000,
+        172_800, 259_200, 432_000, 604_800, 1_209_600, 2_592_000,
     ];
     let mut axis: Vec<char> = vec![glyphs.axis[1]; buckets.columns + 1];
     axis[0] = glyphs.axis[0];

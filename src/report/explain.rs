@@ -3,21 +3,23 @@
 
 use super::facts;
 use super::numbers::{self, Clock, rough};
-use super::paint::{Tone, clean, pad, width};
+use super::paint::{Tone, clean, cut, pad, width};
 use super::text::push_wrapped;
 use super::{Layout, Pair};
 use crate::decide::reason;
 use crate::model::decision::Step;
 use crate::model::{Duration, EventKind, Time};
+use crate::sim::trace::Run;
 
-/// Explains the tick at an instant, or the last before it: metrics with units, each step with
+/// Explains the tick at a time, or the last before it: metrics with units, each step with
 /// what came in and went out, the state of windows and cooldowns. With ANSI colours.
-pub fn at(pairs: &[Pair<'_>], time: Time, layout: &Layout) -> String {
+pub fn at(pairs: &[Pair<'_>], when: When, layout: &Layout) -> String {
     let mut out = String::new();
     for (i, pair) in pairs.iter().enumerate() {
         if i > 0 {
             out.push('\n');
         }
+        let time = when.of(pair.1);
         match facts::tick_at(pair.1, time) {
             Some(tick) => tick_text(&mut out, *pair, tick, time, layout),
             None => {
@@ -34,22 +36,18 @@ fn tick_text(out: &mut String, pair: Pair<'_>, index: usize, asked: Time, layout
     let Some(tick) = run.ticks.get(index) else { return };
     let glyphs = layout.charset.glyphs();
     let clock = Clock::Full;
-    let (tone, change) = match tick.desired.cmp(&tick.current) {
-        std::cmp::Ordering::Equal => (Tone::Plain, format!("stays at {}", tick.current)),
+    let change = match tick.desired.cmp(&tick.current) {
+        std::cmp::Ordering::Equal => format!("stays at {}", tick.current),
         std::cmp::Ordering::Greater => {
-            (Tone::Out, format!("scales out {} {} {}", tick.current, glyphs.arrow, tick.desired))
+            format!("scales out {} {} {}", tick.current, glyphs.arrow, tick.desired)
         }
         std::cmp::Ordering::Less => {
-            (Tone::In, format!("scales in {} {} {}", tick.current, glyphs.arrow, tick.desired))
+            format!("scales in {} {} {}", tick.current, glyphs.arrow, tick.desired)
         }
     };
     let name = clean(&policy.name.value);
-    out.push_str(&format!(
-        "{} at {} UTC: {}\n",
-        Tone::Strong.paint(&name),
-        clock.show(tick.time),
-        tone.paint(&change)
-    ));
+    let head = format!("{name} at {} UTC {change}", clock.show(tick.time));
+    push_wrapped(out, "", &head, Tone::Strong, layout);
     let mut place = format!("tick {} of {}", numbers::thousands(&(index + 1).to_string()), run.ticks.len());
     if asked < tick.time {
         place.push_str(&format!("; {} UTC is before the run, this is its first tick", clock.show(asked)));
@@ -113,7 +111,8 @@ fn tick_text(out: &mut String, pair: Pair<'_>, index: usize, asked: Time, layout
 fn table(out: &mut String, rows: &[(String, Tone, String)], layout: &Layout) {
     let widest = rows.iter().map(|(label, ..)| width(label)).max().unwrap_or(0).min(layout.columns() / 3);
     for (label, tone, text) in rows {
-        push_wrapped(out, &format!("  {}  ", pad(label, widest, false)), text, *tone, layout);
+        let label = pad(&cut(label, widest, layout.charset.glyphs().cut), widest, false);
+        push_wrapped(out, &format!("  {label}  "), text, *tone, layout);
     }
 }
 
@@ -177,4 +176,90 @@ fn windows((policy, run): Pair<'_>, index: usize) -> Vec<(String, Tone, String)>
     cooldown("scale_out cooldown", policy.cooldown.scale_out, last.event.kind == EventKind::ScaleOut);
     cooldown("scale_in cooldown", policy.cooldown.scale_in, true);
     out
+}
+
+/// Which tick is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum When {
+    /// An instant.
+    Instant(Time),
+    /// A time of day, in milliseconds from midnight UTC: the first in the run.
+    OfDay(i64),
+    /// A time of a day of the year, as reports of some days print it: the first in the run.
+    OfYear {
+        /// 1 to 12.
+        month: i8,
+        /// 1 to 31.
+        day: i8,
+        /// Milliseconds from midnight UTC.
+        time: i64,
+    },
+}
+
+/// Reads a time as reports print it or as samples have it: `15:00`, `15:00:30`,
+/// `Nov 29 15:00:30`, `2024-11-29`, `2024-11-29 15:00`, `2024-11-29T15:00:00Z`, with or without
+/// an offset; without one it is UTC.
+///
+/// # Errors
+/// A sentence that says how a time is written.
+pub fn when(text: &str) -> Result<When, String> {
+    let text = text.trim().trim_end_matches(" UTC");
+    let of_day = |text: &str| {
+        // jiff takes the time out of a whole date, which is not what was written.
+        let plain = text.contains(':') && text.bytes().all(|b| b.is_ascii_digit() || b == b':' || b == b'.');
+        let time: jiff::civil::Time = text.parse().ok().filter(|_| plain)?;
+        Some(time.duration_since(jiff::civil::Time::midnight()).as_millis() as i64)
+    };
+    if let Some(ms) = of_day(text) {
+        return Ok(When::OfDay(ms));
+    }
+    if let Ok(at) = text.parse::<jiff::Timestamp>() {
+        return Ok(When::Instant(Time(at.as_millisecond())));
+    }
+    if let Ok(at) = text.parse::<jiff::civil::DateTime>()
+        && let Ok(at) = at.to_zoned(jiff::tz::TimeZone::UTC)
+    {
+        return Ok(When::Instant(Time(at.timestamp().as_millisecond())));
+    }
+    if let Some((date, time)) = text.rsplit_once(' ')
+        && let Some(time) = of_day(time)
+        // A leap year, so that Feb 29 can be read.
+        && let Ok(date) = jiff::civil::Date::strptime("%Y %b %d", format!("2024 {date}"))
+    {
+        return Ok(When::OfYear { month: date.month(), day: date.day(), time });
+    }
+    Err(format!(
+        "\"{text}\" is no time: write \"15:00\", \"Nov 29 15:00:00\" or \"2024-11-29T15:00:00Z\" (UTC)"
+    ))
+}
+
+impl When {
+    /// The instant in a run: the first of its ticks' days on which it comes; an instant is itself.
+    pub fn of(self, run: &Run) -> Time {
+        const DAY: i64 = 86_400_000;
+        let first = run.ticks.first().map_or(Time(0), |t| t.time);
+        let last = run.ticks.last().map_or(first, |t| t.time);
+        let midnight = first.0.div_euclid(DAY) * DAY;
+        let next = |midnight: i64, ms: i64| {
+            Time(if midnight + ms < first.0 && midnight + ms + DAY <= last.0 {
+                midnight + ms + DAY
+            } else {
+                midnight + ms
+            })
+        };
+        match self {
+            When::Instant(time) => time,
+            When::OfDay(ms) => next(midnight, ms),
+            When::OfYear { month, day, time } => {
+                let year = numbers::civil(first).map_or(1970, |t| t.year());
+                let of = |year: i16| {
+                    let date = jiff::civil::Date::new(year, month, day).ok()?;
+                    let at = date.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_millisecond();
+                    Some(Time(at.saturating_add(time)))
+                };
+                // A run over New Year has the later months first.
+                [year, year + 1].into_iter().filter_map(of).find(|t| *t >= first).unwrap_or(first)
+            }
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! What kept a run from scaling (`--why-not`): at one tick, or in stretches of time.
 //! May import: `model`, `decide`, `sim`.
 
-use super::explain::steps;
+use super::explain::{When, steps};
 use super::facts;
 use super::numbers::{self, Clock, count, thousands};
 use super::paint::{Tone, clean};
@@ -149,15 +149,15 @@ fn clock(run: &Run) -> Clock {
 
 /// Tells what kept policies from scaling: at one tick, most decisive first, or over the whole
 /// run, by reason and by time. With ANSI colours.
-pub fn why_not(pairs: &[Pair<'_>], time: Option<Time>, layout: &Layout) -> String {
+pub fn why_not(pairs: &[Pair<'_>], when: Option<When>, layout: &Layout) -> String {
     let mut out = String::new();
     for (i, pair) in pairs.iter().enumerate() {
         if i > 0 {
             out.push('\n');
         }
-        let name = Tone::Strong.paint(&clean(&pair.0.name.value));
-        match time {
-            Some(time) => tick_why_not(&mut out, &name, *pair, time, layout),
+        let name = clean(&pair.0.name.value);
+        match when {
+            Some(when) => tick_why_not(&mut out, &name, *pair, when.of(pair.1), layout),
             None => run_why_not(&mut out, &name, *pair, layout),
         }
     }
@@ -168,17 +168,18 @@ fn tick_why_not(out: &mut String, name: &str, pair: Pair<'_>, time: Time, layout
     let (policy, run) = pair;
     let glyphs = layout.charset.glyphs();
     let Some((index, tick)) = facts::tick_at(run, time).and_then(|i| Some((i, run.ticks.get(i)?))) else {
-        out.push_str(&format!("{name}: no tick was run\n"));
+        push_wrapped(out, "", &format!("{name}: no tick was run"), Tone::Warn, layout);
         return;
     };
     let at = Clock::Full.show(tick.time);
     if tick.desired != tick.current {
         let change = format!("{} {} {}", tick.current, glyphs.arrow, tick.desired);
-        out.push_str(&format!("{name} at {at} UTC did scale: {change}\n"));
+        push_wrapped(out, "", &format!("{name} at {at} UTC did scale: {change}"), Tone::Strong, layout);
         steps(out, pair, index, layout);
         return;
     }
-    out.push_str(&format!("{name} at {at} UTC stayed at {}, since\n", tick.current));
+    let head = format!("{name} at {at} UTC stayed at {}, since", tick.current);
+    push_wrapped(out, "", &head, Tone::Strong, layout);
     for (i, step) in blockers(run, index).iter().enumerate() {
         let words = clean(&reason::words(policy, step));
         push_wrapped(out, &format!("  {}. ", i + 1), &words, Tone::Plain, layout);
@@ -191,7 +192,8 @@ fn run_why_not(out: &mut String, name: &str, pair: Pair<'_>, layout: &Layout) {
     let keys = keys(run);
     let kept = keys.iter().flatten().count();
     let of = count(run.ticks.len() as u64, "tick");
-    out.push_str(&format!("{name} did not scale at {} of {of}\n", thousands(&kept.to_string())));
+    let head = format!("{name} did not scale at {} of {of}", thousands(&kept.to_string()));
+    push_wrapped(out, "", &head, Tone::Strong, layout);
     if let Some(silent) = facts::silent_script(pair) {
         push_wrapped(out, "  ", &silent, Tone::Plain, layout);
     }

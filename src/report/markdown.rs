@@ -68,7 +68,7 @@ fn section(out: &mut String, pair: Pair<'_>, folded: bool) {
     } else {
         out.push_str(&format!("{head}\n\n"));
     }
-    out.push_str(&format!("{}\n\n", text(&facts::extent(pair, "–"))));
+    out.push_str(&format!("{}\n\n", facts::extent(pair, "–")));
     if let Some(ended) = &run.ended {
         out.push_str(&format!("**Ended early:** {}\n\n", text(ended)));
     }
@@ -170,26 +170,36 @@ fn chart(out: &mut String, run: &Run) {
 }
 
 /// A text of anybody's choosing as plain words: on one line, cut when long, with every
-/// character that Markdown, HTML or GitHub would act on written as a character reference.
+/// character that Markdown, HTML or GitHub would act on where it stands as a character reference.
 pub(super) fn text(raw: &str) -> String {
-    let clean = super::paint::clean(raw);
+    let clean: Vec<char> = super::paint::clean(raw).chars().collect();
     let mut out = String::with_capacity(clean.len() + 16);
-    for (i, c) in clean.chars().enumerate() {
+    for (i, c) in clean.iter().copied().enumerate() {
         if i == TEXT {
             out.push('…');
             break;
         }
-        match c {
-            // A mention or an issue reference is made of these before a word; a zero-width space parts them.
-            '@' | '#' => {
-                out.push_str(if c == '@' { "&#64;" } else { "&#35;" });
-                out.push('\u{200b}');
-            }
-            '&' | '<' | '>' | '`' | '|' | '*' | '_' | '~' | '[' | ']' | '(' | ')' | '!' | '\\' | '$'
-            | ':' | '{' | '}' => {
-                out.push_str(&format!("&#{};", c as u32));
-            }
-            c => out.push(c),
+        let before = i.checked_sub(1).and_then(|i| clean.get(i)).copied().unwrap_or(' ');
+        let after = clean.get(i + 1).copied().unwrap_or(' ');
+        let acts = match c {
+            '&' | '<' | '>' | '`' | '|' | '*' | '~' | '[' | ']' | '\\' | '$' | '@' | '#' => true,
+            // `scale_out` is no emphasis, `_so_` is.
+            '_' => !(before.is_alphanumeric() && after.is_alphanumeric()),
+            // `https://…` and `www.…` would become links.
+            ':' => after == '/',
+            '.' => matches!(before, 'w' | 'W'),
+            // At the start of a quote or an item these begin a list.
+            '-' | '+' => i == 0,
+            _ => false,
+        };
+        if acts {
+            out.push_str(&format!("&#{};", c as u32));
+        } else {
+            out.push(c);
+        }
+        // GitHub looks for mentions and issues after the references are resolved.
+        if matches!(c, '@' | '#') {
+            out.push('\u{200b}');
         }
     }
     out

@@ -23,7 +23,7 @@ mod paint;
 pub mod text;
 
 pub use chart::Charset;
-pub use explain::at;
+pub use explain::{When, at, when};
 pub use findings::{findings, findings_json};
 pub use kept::why_not;
 pub use text::text;

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
-/// A number with four significant digits and thousands apart; `-` for none.
+/// A number with three or four digits that count and thousands apart; `-` for none.
 pub(super) fn number(value: f64) -> String {
     if !value.is_finite() {
         return "-".into();
@@ -151,7 +151,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_keep_four_digits_and_part_thousands() {
+    fn numbers_keep_the_digits_that_count_and_part_thousands() {
         for (n, text) in [
             (0.0, "0"),
             (-0.0, "0"),

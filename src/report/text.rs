@@ -3,11 +3,12 @@
 
 use super::chart::{self, Glyphs};
 use super::facts::{self, Piece};
-use super::numbers::{Clock, count, thousands};
+use super::numbers::{Clock, count};
 use super::paint::{Tone, clean, cut, pad, width, wrap};
 use super::{Layout, Pair, kept};
 use crate::model::EventKind;
 use crate::sim::trace::{Happened, Run};
+use std::cmp::Reverse;
 
 /// Events shown before a long list is folded.
 const EVENTS: usize = 20;
@@ -143,7 +144,7 @@ fn section(out: &mut String, pair: Pair<'_>, layout: &Layout) {
     }
     printed(out, run, layout);
     events(out, pair, layout);
-    score(out, pair);
+    score(out, pair, layout);
     notes(out, run, layout);
 }
 
@@ -185,15 +186,14 @@ fn faults(out: &mut String, run: &Run, layout: &Layout) {
         let text = format!("{}: {}{place} at {time}{times}", clean(&fault.function), clean(&fault.message));
         push_wrapped(out, "  ", &text, Tone::Bad, layout);
     }
-    folded(out, run.faults.len(), LINES, "fault", "");
+    folded(out, run.faults.len(), LINES, "fault", "", layout);
 }
 
 /// How many were left out, and how to see them.
-fn folded(out: &mut String, all: usize, shown: usize, one: &str, how: &str) {
+fn folded(out: &mut String, all: usize, shown: usize, one: &str, how: &str, layout: &Layout) {
     if all > shown {
-        let more = thousands(&(all - shown).to_string());
-        let one = if all - shown == 1 { one.to_owned() } else { format!("{one}s") };
-        out.push_str(&format!("  {}\n", Tone::Dim.paint(&format!("and {more} more {one}{how}"))));
+        let text = format!("and {}{how}", count((all - shown) as u64, &format!("more {one}")));
+        push_wrapped(out, "  ", &text, Tone::Dim, layout);
     }
 }
 
@@ -229,7 +229,7 @@ fn printed(out: &mut String, run: &Run, layout: &Layout) {
     for (time, text) in rows {
         push_wrapped(out, &format!("  {}  ", pad(&time, widest, false)), &text, Tone::Plain, layout);
     }
-    folded(out, run.printed.len(), LINES, "line", "");
+    folded(out, run.printed.len(), LINES, "line", "", layout);
 }
 
 fn clock(run: &Run) -> Clock {
@@ -245,11 +245,11 @@ fn events(out: &mut String, pair: Pair<'_>, layout: &Layout) {
         return;
     }
     heading(out, "Events");
-    let shown = if layout.all_events { run.events.len() } else { EVENTS.min(run.events.len()) };
+    let shown = if layout.all_events { (0..run.events.len()).collect() } else { important(run) };
     let clock = clock(run);
     let glyphs = layout.charset.glyphs();
     let rows: Vec<(String, Tone, String, &Happened)> =
-        run.events.iter().take(shown).map(|e| row(e, clock, glyphs)).collect();
+        shown.iter().filter_map(|i| Some(row(run.events.get(*i)?, clock, glyphs))).collect();
     let times = rows.iter().map(|r| width(&r.0)).max().unwrap_or(0);
     let whats = rows.iter().map(|r| width(&r.2)).max().unwrap_or(0);
     // Where reasons would be squeezed into a ribbon they stand below instead.
@@ -257,7 +257,7 @@ fn events(out: &mut String, pair: Pair<'_>, layout: &Layout) {
     let beside = layout.columns() >= lead + 30;
     for (time, tone, what, happened) in &rows {
         let time = pad(time, times, false);
-        let what = tone.paint(&pad(what, whats, false));
+        let what = tone.paint(&if beside { pad(what, whats, false) } else { what.clone() });
         let reason = clean(&facts::why(pair, happened));
         let indent = if beside { lead } else { 4 };
         let lines = wrap(&reason, layout.columns().saturating_sub(indent));
@@ -277,7 +277,27 @@ fn events(out: &mut String, pair: Pair<'_>, layout: &Layout) {
             push_wrapped(out, &lead, &format!("would {}", clean(&effect.summary())), Tone::Dim, layout);
         }
     }
-    folded(out, run.events.len(), shown, "event", ": --events lists all");
+    folded(out, run.events.len(), shown.len(), "event", " of less weight: --events lists all", layout);
+}
+
+/// The events that are listed where not all are, in order of time: what is no mere change of
+/// the count, then the largest changes.
+fn important(run: &Run) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..run.events.len()).collect();
+    order.sort_by_key(|i| {
+        let Some(event) = run.events.get(*i).map(|h| &h.event) else { return (true, Reverse(0), *i) };
+        // So that changes keep a place beside a ceiling that is reached again and again.
+        (facts::is_scaling(event.kind), Reverse(event.from.abs_diff(event.to)), *i)
+    });
+    let rare =
+        order.iter().take_while(|i| !run.events.get(**i).is_some_and(|h| facts::is_scaling(h.event.kind)));
+    let rare = rare.count();
+    let changes = order.len() - rare;
+    let kept = rare.min(EVENTS.saturating_sub(changes.min(EVENTS / 2)));
+    let mut out: Vec<usize> =
+        order.iter().take(kept).chain(order.iter().skip(rare)).take(EVENTS).copied().collect();
+    out.sort_unstable();
+    out
 }
 
 fn row<'a>(happened: &'a Happened, clock: Clock, glyphs: &Glyphs) -> (String, Tone, String, &'a Happened) {
@@ -293,17 +313,14 @@ fn row<'a>(happened: &'a Happened, clock: Clock, glyphs: &Glyphs) -> (String, To
     (clock.show(event.time), tone, what, happened)
 }
 
-fn score(out: &mut String, pair: Pair<'_>) {
+fn score(out: &mut String, pair: Pair<'_>, layout: &Layout) {
     heading(out, "Score");
     let figures = facts::figures(pair);
     let labels = figures.iter().map(|f| width(f.label)).max().unwrap_or(0);
     for figure in figures {
-        let note = figure.note.map_or_else(String::new, |n| Tone::Dim.paint(&format!(" ({n})")));
-        out.push_str(&format!(
-            "  {}  {}{note}\n",
-            pad(figure.label, labels, false),
-            figure.tone.paint(&clean(&figure.value))
-        ));
+        let label = pad(figure.label, labels, false);
+        let note = figure.note.map_or_else(String::new, |n| format!(" ({n})"));
+        push_wrapped(out, &format!("  {label}  "), &(figure.value + &note), figure.tone, layout);
     }
 }
 
