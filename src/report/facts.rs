@@ -80,7 +80,17 @@ pub fn is_scaling(kind: EventKind) -> bool {
     matches!(kind, EventKind::ScaleIn | EventKind::ScaleOut)
 }
 
-/// `2024-11-29 00:00:00 to 2024-11-30 00:00:00 UTC, 5,760 ticks of 15s, closed loop`.
+/// Where the recording came from: `samples/day.csv`, or the first of several and their number.
+/// `None` where there was none.
+pub fn recording(run: &Run) -> Option<String> {
+    let first = run.samples.first()?;
+    match run.samples.len() {
+        1 => Some(first.clone()),
+        n => Some(format!("{first} and {}", count(n as u64 - 1, "other file"))),
+    }
+}
+
+/// `2024-11-29 00:00:00 – 2024-11-30 00:00:00 UTC (1d), 5,760 ticks of 15s, closed loop`.
 pub fn extent((policy, run): Pair<'_>, dash: &str) -> String {
     let kind = match run.kind {
         Loop::Open => "open loop",

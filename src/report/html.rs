@@ -137,7 +137,13 @@ fn section(out: &mut String, index: usize, pair: Pair<'_>, all_ticks: usize) {
         escape(&policy.name.value),
         pieces(&verdict),
         escape(&facts::extent(pair, "–")),
-        escape(&run.source),
+        escape(
+            &[Some(run.source.clone()), facts::recording(run)]
+                .into_iter()
+                .flatten()
+                .collect::<Vec<_>>()
+                .join(" on ")
+        ),
     ));
     alerts(out, pair);
     cards(out, pair);

@@ -64,6 +64,7 @@ impl Writer {
 fn document(out: &mut Writer, policy: &Policy, run: &Run) {
     out.field("{\"name\":", &policy.name.value);
     out.field(",\"source\":", &run.source);
+    out.field(",\"samples\":", &run.samples);
     out.field(
         ",\"loop\":",
         match run.kind {

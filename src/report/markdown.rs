@@ -68,7 +68,8 @@ fn section(out: &mut String, pair: Pair<'_>, folded: bool) {
     } else {
         out.push_str(&format!("{head}\n\n"));
     }
-    out.push_str(&format!("{}\n\n", facts::extent(pair, "–")));
+    let from = facts::recording(run).map_or_else(String::new, |r| format!(", {}", text(&r)));
+    out.push_str(&format!("{}{from}\n\n", facts::extent(pair, "–")));
     if let Some(ended) = &run.ended {
         out.push_str(&format!("**Ended early:** {}\n\n", text(ended)));
     }

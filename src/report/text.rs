@@ -126,7 +126,8 @@ fn section(out: &mut String, pair: Pair<'_>, layout: &Layout) {
         used += width(&piece.text) + comma.len();
     }
     out.push('\n');
-    push_wrapped(out, &" ".repeat(lead), &facts::extent(pair, glyphs.dash), Tone::Dim, layout);
+    let from = facts::recording(run).map_or_else(String::new, |r| format!(", {}", clean(&r)));
+    push_wrapped(out, &" ".repeat(lead), &(facts::extent(pair, glyphs.dash) + &from), Tone::Dim, layout);
     if let Some(ended) = &run.ended {
         push_wrapped(out, &" ".repeat(lead), &format!("Ended early: {}", clean(ended)), Tone::Bad, layout);
     }

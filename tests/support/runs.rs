@@ -147,6 +147,7 @@ pub fn run(policy: &Policy, ticks: usize) -> Run {
         policy: policy.name.value.clone(),
         source: policy.source.to_string(),
         kind: Loop::Closed,
+        samples: vec!["samples/day.csv".into()],
         metrics: policy.metrics.iter().map(|m| m.name.value.clone()).collect(),
         values: Vec::new(),
         ticks: Vec::new(),
@@ -233,6 +234,7 @@ pub fn silent(policy: &Policy) -> Run {
         policy: policy.name.value.clone(),
         source: policy.source.to_string(),
         kind: Loop::Open,
+        samples: Vec::new(),
         metrics: Vec::new(),
         values: Vec::new(),
         ticks: vec![tick],
@@ -259,6 +261,7 @@ pub fn hostile() -> (Policy, Run) {
     policy.scale_in[0].name = HOSTILE.into();
     let mut run = run(&policy, 1200);
     run.source = HOSTILE.into();
+    run.samples.push(HOSTILE.into());
     run.notes.push(HOSTILE.into());
     run.printed.push(Printed { tick: Some(3), text: HOSTILE.into() });
     run.ended = Some(HOSTILE.into());
