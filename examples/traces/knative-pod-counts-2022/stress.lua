@@ -14,7 +14,7 @@ policy "stress-func-32" {
   activation = { want = 0 },
 
   decide = function(m, ctx)
-    if m.pending > 0 and m.want > ctx.current then
+    if m.pending > 0 and m.want > ctx.replicas then
       return nil -- no change: the cluster is full
     end
     return m.want
