@@ -88,6 +88,7 @@ impl VmConditions {
     /// Notes a fault that ends the run.
     fn note(&self, fault: Box<Fault>) -> Box<Fault> {
         if fault.fatal {
+            self.vm.recover();
             *self.ended.borrow_mut() = Some(fault.clone());
         }
         fault

@@ -34,7 +34,8 @@ pub(super) fn record(kind: &str, table: &Table, effects: &mut Vec<Effect>) -> Re
     let arguments = value::arguments(table).map_err(|why| format!("the table of act.{name} {why}"))?;
     let known = || required.iter().chain(*optional).copied();
     if let Some((key, _)) = arguments.iter().find(|(key, _)| !known().any(|k| k == key)) {
-        let near = did_you_mean(key, known()).map_or_else(String::new, |k| format!(": did you mean {k}?"));
+        let key: String = key.chars().take(64).collect();
+        let near = did_you_mean(&key, known()).map_or_else(String::new, |k| format!(": did you mean {k}?"));
         let all = known().collect::<Vec<_>>().join(", ");
         return Err(format!("act.{name} has no argument {key}{near}; it takes {all}"));
     }

@@ -100,7 +100,7 @@ fn plain(text: &str) -> (String, Option<String>) {
             ),
         );
     }
-    if text.starts_with("stack overflow") || text == "error in error handling" {
+    if text.starts_with("stack overflow") || text == "C stack overflow" || text == "error in error handling" {
         return (
             "the calls are nested too deeply (stack overflow)".into(),
             Some("look for a function that calls itself without an end".into()),
@@ -117,7 +117,16 @@ fn plain(text: &str) -> (String, Option<String>) {
     if text == "a limit was reached" {
         return ("a limit was reached".into(), None);
     }
-    (text.trim_end().to_string(), None)
+    (shortened(text.trim_end()), None)
+}
+
+/// At most some lines of a message, as it may hold any text that the code made.
+fn shortened(text: &str) -> String {
+    const LONGEST: usize = 500;
+    match text.char_indices().nth(LONGEST) {
+        Some((at, _)) => format!("{}…", text.get(..at).unwrap_or_default()),
+        None => text.to_string(),
+    }
 }
 
 /// The text at the bottom of mlua's wrapping: no prefixes, no traceback.
@@ -179,7 +188,7 @@ fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::new();
     for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i) % 3 == 0 {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
             out.push(',');
         }
         out.push(digit);

@@ -58,7 +58,7 @@ pub struct Limits {
     pub memory: u64,
     /// Bytes of one source text. Default 1 MiB.
     pub source: u64,
-    /// Safepoints (calls, returns, turns of a loop) for loading a file. Default 20 million.
+    /// Safepoints (calls, returns, turns of a loop) for loading a file. Default 5 million.
     pub load_budget: u64,
     /// Safepoints for one function at one tick. Default 1 million.
     pub tick_budget: u64,
@@ -75,7 +75,7 @@ impl Default for Limits {
         Limits {
             memory: 16 << 20,
             source: 1 << 20,
-            load_budget: 20_000_000,
+            load_budget: 5_000_000,
             tick_budget: 1_000_000,
             load_ms: 1_000,
             tick_ms: 1_000,

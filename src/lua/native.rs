@@ -129,6 +129,14 @@ impl Fence {
         Entered { fence: self, outer: CURRENT.replace(self) }
     }
 
+    /// Has the next safepoint look at the clock: long native work was done.
+    pub(super) fn hurry(&self) {
+        let left = self.pause.get().saturating_sub(1);
+        self.pause.set(self.pause.get() - left);
+        self.stride.set(self.stride.get() - left);
+        self.budget.set(self.budget.get() + left);
+    }
+
     /// The clock's milliseconds.
     pub(super) fn now(&self) -> u64 {
         self.read_clock()
@@ -200,6 +208,14 @@ impl Fence {
         self.stride.set(stride);
         self.pause.set(stride);
         false
+    }
+}
+
+/// Has the fence in force on this thread, if there is one, look at the clock soon.
+pub(super) fn hurry() {
+    // SAFETY: as in `interrupt`.
+    if let Some(fence) = unsafe { CURRENT.get().as_ref() } {
+        fence.hurry();
     }
 }
 

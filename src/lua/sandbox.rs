@@ -4,8 +4,8 @@
 //! read-only. May import: `text`, `model`, siblings.
 
 use super::native::{self, Fence};
-use super::secret::Secret;
-use super::value::Reader;
+use super::secret::{Meter, Secret};
+use super::value::{Reader, Walk};
 use super::{Clock, Limits, each};
 use crate::model::finding::did_you_mean;
 use crate::model::raw::RawPolicy;
@@ -22,6 +22,9 @@ const OWN: &str = "(luascale)";
 /// the VM's memory limit.
 const MOST_LINES: usize = 1_000;
 const MOST_BYTES: usize = 256 * 1024;
+
+/// Bytes that telling of a memory error may take beyond the limit.
+const FOR_MESSAGES: usize = 256 * 1024;
 
 /// Whether a chunk is ours and not a policy's.
 pub(super) fn is_own_chunk(chunk: &str) -> bool {
@@ -124,6 +127,7 @@ pub(super) struct Shared {
     pub(super) printed: Printed,
     pub(super) policies: Vec<RawPolicy>,
     pub(super) functions: Vec<Function>,
+    pub(super) walk: Walk,
 }
 
 /// A fenced VM.
@@ -149,16 +153,30 @@ impl Vm {
         let lua = Lua::new_with(libraries, LuaOptions::new())?;
         lua.set_compiler(compiler());
         let shared = Rc::new(RefCell::new(Shared::default()));
+        let memory = usize::try_from(limits.memory).unwrap_or(usize::MAX);
         let host = host(&lua, &shared)?;
+        host.raw_set(
+            "relax",
+            lua.create_function(move |lua, ()| {
+                lua.set_memory_limit(memory.saturating_add(FOR_MESSAGES)).map(|_| ())
+            })?,
+        )?;
         let prelude: Table = lua.load(include_str!("prelude.luau")).set_name(format!("={OWN}")).call(host)?;
         lua.sandbox(true)?;
         native::install(&lua)?;
-        lua.set_memory_limit(usize::try_from(limits.memory).unwrap_or(usize::MAX))?;
+        lua.set_memory_limit(memory)?;
         Ok(Vm { lua, fence: Fence::new(clock), limits, shared, prelude })
     }
 
     pub(super) fn chunks(&self) -> Ref<'_, Chunks> {
         Ref::map(self.shared.borrow(), |shared| &shared.chunks)
+    }
+
+    /// After a memory error: gives garbage back and puts the limit in force again, for the
+    /// policies beside the one that failed.
+    pub(super) fn recover(&self) {
+        let _ = self.lua.gc_collect();
+        let _ = self.lua.set_memory_limit(usize::try_from(self.limits.memory).unwrap_or(usize::MAX));
     }
 
     pub(super) fn take_printed(&self) -> Vec<String> {
@@ -225,6 +243,10 @@ fn host(lua: &Lua, shared: &Rc<RefCell<Shared>>) -> mlua::Result<Table> {
     host.raw_set(
         "suggest",
         lua.create_function(|_, (typed, known): (LuaString, Table)| {
+            // No slip of a name is that long, and comparing takes length times length.
+            if typed.as_bytes().len() > 64 {
+                return Ok(String::new());
+            }
             let known: Vec<String> = known.sequence_values::<String>().filter_map(Result::ok).collect();
             let known = known.iter().map(String::as_str).filter(|name| !name.starts_with('_'));
             let near = did_you_mean(&typed.to_string_lossy(), known);
@@ -232,9 +254,12 @@ fn host(lua: &Lua, shared: &Rc<RefCell<Shared>>) -> mlua::Result<Table> {
         })?,
     )?;
     host.raw_set("find", lua.create_function(|_, args: (LuaString, LuaString, f64)| Ok(find(&args)))?)?;
+    let meter = Meter::default();
     host.raw_set(
         "secret",
-        lua.create_function(|_, name: LuaString| Ok(Secret::named(&name.to_string_lossy())))?,
+        lua.create_function(move |lua, name: LuaString| {
+            Secret::named(lua, &name.to_string_lossy(), &meter).map_err(mlua::Error::runtime)
+        })?,
     )?;
     let to = shared.clone();
     host.raw_set(
@@ -250,10 +275,10 @@ fn host(lua: &Lua, shared: &Rc<RefCell<Shared>>) -> mlua::Result<Table> {
         lua.create_function(
             move |_, (name, chunk, line, table, made): (LuaString, LuaString, u32, Table, Table)| {
                 let mut shared = to.borrow_mut();
-                let Shared { chunks, functions, policies, .. } = &mut *shared;
+                let Shared { chunks, functions, policies, walk, .. } = &mut *shared;
                 let name = name.to_string_lossy();
                 let place = chunks.place(&chunk.to_string_lossy(), line);
-                match (Reader { made: &made, chunks, functions }).table(&table) {
+                match (Reader { made: &made, chunks, functions, walk }).table(&table) {
                     Ok(table) => {
                         policies.push(RawPolicy { name, place, table });
                         Ok(None)
@@ -285,6 +310,9 @@ fn find((text, pattern, init): &(LuaString, LuaString, f64)) -> (Option<usize>, 
         return (None, None);
     }
     let from = from as usize - 1;
+    if length > 64 * 1024 {
+        native::hurry();
+    }
     let found = text.get(from..).and_then(|rest| memchr::memmem::find(rest, &pattern));
     found.map_or((None, None), |at| (Some(from + at + 1), Some(from + at + pattern.len())))
 }

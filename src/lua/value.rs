@@ -13,14 +13,14 @@ use std::ffi::c_void;
 
 /// Deepest nesting of tables.
 const DEEPEST: usize = 32;
-/// Most values in one policy, or in one effect's arguments.
-const MOST: usize = 20_000;
-/// Most bytes of text in one policy, or in one effect's arguments.
+/// Most values in one file's policies, or in one effect's arguments.
+const MOST: usize = 50_000;
+/// Most bytes of text in one file's policies, or in one effect's arguments.
 const LONGEST: usize = 1 << 20;
 
-/// What is left of the bounds, and the tables that are being read.
+/// How much was read so far, and the tables that are being read.
 #[derive(Default)]
-struct Walk {
+pub(super) struct Walk {
     values: usize,
     bytes: usize,
     path: Vec<*const c_void>,
@@ -31,10 +31,10 @@ impl Walk {
         self.values += 1;
         self.bytes += bytes;
         if self.values > MOST {
-            return Err(format!("has more than {MOST} values"));
+            return Err(format!("has, with those before it, more than {MOST} values"));
         }
         if self.bytes > LONGEST {
-            return Err("has more than 1 MiB of text".into());
+            return Err("has, with those before it, more than 1 MiB of text".into());
         }
         Ok(())
     }
@@ -59,6 +59,8 @@ pub(super) struct Reader<'a> {
     pub(super) chunks: &'a Chunks,
     /// Functions kept so far; a [`FnRef`] is an index into it.
     pub(super) functions: &'a mut Vec<Function>,
+    /// What the file's tables took so far.
+    pub(super) walk: &'a mut Walk,
 }
 
 impl Reader<'_> {
@@ -67,14 +69,16 @@ impl Reader<'_> {
     /// # Errors
     /// The rest of a sentence that begins with what the table is.
     pub(super) fn table(&mut self, table: &Table) -> Result<RawTable, String> {
-        self.read(table, &mut Walk::default())
+        self.walk.path.clear();
+        self.read(table)
     }
 
-    fn read(&mut self, table: &Table, walk: &mut Walk) -> Result<RawTable, String> {
-        walk.enter(table)?;
+    fn read(&mut self, table: &Table) -> Result<RawTable, String> {
+        self.walk.enter(table)?;
         let mut raw = RawTable::default();
         if let Ok(Value::Table(mark)) = self.made.raw_get::<Value>(table) {
             raw.constructor = mark.raw_get::<String>(1).ok();
+            self.walk.count(raw.constructor.as_ref().map_or(0, String::len))?;
             let chunk = mark.raw_get::<String>(2).unwrap_or_default();
             raw.place = self.chunks.place(&chunk, mark.raw_get::<u32>(3).unwrap_or(0));
         }
@@ -84,22 +88,22 @@ impl Reader<'_> {
             let index = index_of(&key);
             match (&key, index) {
                 (_, Some(index)) => {
-                    let value = self.value(&value, walk)?;
+                    let value = self.value(&value)?;
                     list.push((index, value));
                 }
                 (Value::String(name), None) => {
                     let name = name.to_string_lossy();
-                    walk.count(name.len())?;
-                    let value = self.value(&value, walk)?;
+                    self.walk.count(name.len())?;
+                    let value = self.value(&value)?;
                     raw.fields.push((name, value));
                 }
                 _ => {
-                    walk.count(0)?;
+                    self.walk.count(0)?;
                     raw.odd_keys.push(describe_key(&key));
                 }
             }
         }
-        walk.path.pop();
+        self.walk.path.pop();
         raw.fields.sort_by(|a, b| a.0.cmp(&b.0));
         list.sort_by_key(|(index, _)| *index);
         for (index, value) in list {
@@ -115,9 +119,9 @@ impl Reader<'_> {
         Ok(raw)
     }
 
-    fn value(&mut self, value: &Value, walk: &mut Walk) -> Result<RawValue, String> {
+    fn value(&mut self, value: &Value) -> Result<RawValue, String> {
         let bytes = if let Value::String(text) = value { text.as_bytes().len() } else { 0 };
-        walk.count(bytes)?;
+        self.walk.count(bytes)?;
         Ok(match value {
             Value::Nil => RawValue::Nil,
             Value::Boolean(b) => RawValue::Bool(*b),
@@ -127,7 +131,7 @@ impl Reader<'_> {
             Value::Table(table) if table.metatable().is_some() => {
                 RawValue::Other("table with a metatable".into())
             }
-            Value::Table(table) => RawValue::Table(self.read(table, walk)?),
+            Value::Table(table) => RawValue::Table(self.read(table)?),
             Value::Function(function) => {
                 let info = function.info();
                 if info.what == "C" {
@@ -141,7 +145,7 @@ impl Reader<'_> {
                 RawValue::Function(FnRef(number), place)
             }
             Value::UserData(data) => match data.borrow::<Secret>() {
-                Ok(secret) => RawValue::Secret(secret.0.clone()),
+                Ok(secret) => RawValue::Secret(secret.text.clone()),
                 Err(_) => RawValue::Other("userdata".into()),
             },
             other => RawValue::Other(other.type_name().into()),
@@ -229,7 +233,7 @@ fn plain(value: &Value, walk: &mut Walk) -> Result<effect::Value, String> {
         Value::Number(_) => return Err(format!("holds {}, which JSON cannot carry", number_text(value))),
         Value::String(text) => effect::Value::Text(text.to_string_lossy().as_str().into()),
         Value::UserData(data) => match data.borrow::<Secret>() {
-            Ok(secret) => effect::Value::Text(secret.0.clone()),
+            Ok(secret) => effect::Value::Text(secret.text.clone()),
             Err(_) => return Err("holds userdata".into()),
         },
         Value::Table(table) => {

@@ -1,0 +1,3 @@
+-- ends: limit
+local meta = { __eq = function() while true do end end }
+print(setmetatable({}, meta) == setmetatable({}, meta))

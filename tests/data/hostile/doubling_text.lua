@@ -1,0 +1,3 @@
+-- ends: memory
+local x = 'x'
+while true do x = x .. x end

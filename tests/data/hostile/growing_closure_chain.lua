@@ -1,0 +1,3 @@
+-- ends: memory or limit
+local f = function() end
+while true do local g = f f = function() return g end end

@@ -1,0 +1,3 @@
+-- ends: memory
+local s = ('x'):rep(4000)
+print(#s:gsub('.', s))

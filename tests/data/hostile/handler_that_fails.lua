@@ -1,0 +1,2 @@
+-- ends: loads
+xpcall(error, function() error('again') end)

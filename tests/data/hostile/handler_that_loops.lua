@@ -1,0 +1,2 @@
+-- ends: limit
+xpcall(error, function() while true do end end)

@@ -1,0 +1,3 @@
+-- ends: limit
+local t = setmetatable({}, { __index = function() while true do end end })
+print(t.a)

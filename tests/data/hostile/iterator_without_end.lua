@@ -1,0 +1,2 @@
+-- ends: limit
+for k in function() return 1 end do end

@@ -1,0 +1,2 @@
+-- ends: loads
+print(type(gateway[('x'):rep(1e6)]))

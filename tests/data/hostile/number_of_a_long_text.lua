@@ -1,0 +1,2 @@
+-- ends: loads
+print(tonumber(('9'):rep(4e6)))

@@ -1,0 +1,2 @@
+-- ends: limit
+for i = 1, 1e18 do end

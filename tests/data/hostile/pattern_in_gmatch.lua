@@ -1,0 +1,2 @@
+-- ends: limit
+for word in ('a'):rep(10000):gmatch('.-.-.-.-b$') do end

@@ -1,0 +1,2 @@
+-- ends: limit
+print(('a'):rep(10000):gsub('.-.-.-.-b$', ''))

@@ -1,0 +1,2 @@
+-- ends: limit
+print(string.find(('a'):rep(10000), '.-.-.-.-b$'))

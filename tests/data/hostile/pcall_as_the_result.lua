@@ -1,0 +1,2 @@
+-- ends: limit
+return pcall(function() while true do end end)

@@ -1,0 +1,2 @@
+-- ends: limit
+pcall(function() while true do end end)

@@ -1,0 +1,2 @@
+-- ends: error invalid format
+print(('%.999f'):format(1))

@@ -1,0 +1,2 @@
+-- ends: limit
+while true do print(('x'):rep(1000)) end

@@ -1,0 +1,3 @@
+-- ends: error nested too deeply
+local function f() return 1 + f() end
+f()

@@ -1,0 +1,2 @@
+-- ends: error collectgarbage is not there
+while true do collectgarbage() end

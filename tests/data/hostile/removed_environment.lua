@@ -1,0 +1,2 @@
+-- ends: error getfenv is not there
+getfenv(1).print = nil

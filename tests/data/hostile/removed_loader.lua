@@ -1,0 +1,2 @@
+-- ends: error loadstring is not there
+loadstring('while true do end')()

@@ -1,0 +1,2 @@
+-- ends: limit or memory
+while true do local s = string.rep('x', 4e6) end

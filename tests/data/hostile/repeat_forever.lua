@@ -1,0 +1,2 @@
+-- ends: limit
+repeat local x = 1 until false

@@ -1,0 +1,2 @@
+-- ends: error read-only
+getmetatable('').__index.upper = nil

@@ -1,0 +1,2 @@
+-- ends: error invalid format
+print(('%999d'):format(1))
