@@ -21,3 +21,6 @@ mod track;
 
 pub use schedule::parse_cron;
 pub use tick::decide;
+
+#[cfg(test)]
+mod tests;

@@ -83,7 +83,7 @@ pub fn why_not<'a>(steps: &'a [Step]) -> Vec<&'a Step> {
             Why::RuleOneSample { .. } => 0.0,
             Why::RuleWaiting { for_ms, needs_ms, .. } => 1.0 - for_ms as f64 / needs_ms.max(1) as f64,
             Why::TrackTolerance { .. } | Why::TrackGuard { .. } | Why::TrackRefilled { .. } => 2.0,
-            Why::Track { .. } if step.input == step.output => 2.0,
+            Why::Track { .. } | Why::Proposed if step.input == step.output => 2.0,
             Why::RuleUnknown { .. }
             | Why::RuleFailed { .. }
             | Why::TrackUnknown { .. }
@@ -190,7 +190,7 @@ pub fn words(policy: &Policy, step: &Step) -> String {
                 let _ = write!(text, ", true for {}", Duration(for_ms));
             }
             if from == to {
-                let _ = write!(text, ", but {} already there", replicas_are(from));
+                let _ = write!(text, ", but {} there already", replicas_are(from));
             } else {
                 let what = declared.map_or(String::new(), |r| action(r.action));
                 let _ = write!(text, ": {what}{from} to {to}");
@@ -213,12 +213,15 @@ pub fn words(policy: &Policy, step: &Step) -> String {
                 policy.track.iter().find(|t| t.metric == usize::from(metric)).map_or(value, |t| t.target);
             let tolerance =
                 if ratio > 1.0 { policy.tolerance.scale_out } else { policy.tolerance.scale_in } * 100.0;
-            let a_replica = if names.is_total(metric) { " a replica" } else { "" };
+            let (at, a_replica) = if names.is_total(metric) {
+                (format!(" at {to}"), " a replica")
+            } else {
+                (String::new(), "")
+            };
             let (value, target) = names.pair(metric, value, target);
-            let tolerance = number(tolerance, 1);
+            let (metric, tolerance) = (names.metric(metric), number(tolerance, 1));
             format!(
-                "track {}: {value} against {target}{a_replica} is within {tolerance}%, so it wants the current {to}",
-                names.metric(metric)
+                "track {metric}: {value}{at} is within {tolerance}% of {target}{a_replica}, so it keeps {to}"
             )
         }
         Why::TrackUnknown { metric, none_ready: true } => {
@@ -240,7 +243,7 @@ pub fn words(policy: &Policy, step: &Step) -> String {
             let (value, refilled) = names.pair(metric, value, refilled);
             format!(
                 "track {}: {value} would be {refilled} with the replicas that are missing or not ready, \
-                 so it wants the current {to}",
+                 so it keeps {to}",
                 names.metric(metric)
             )
         }
@@ -296,11 +299,13 @@ pub fn words(policy: &Policy, step: &Step) -> String {
             format!("metrics lost for {}: fallback to at least {replicas}", Duration(for_ms))
         }
         Why::WindowOut { window_ms } => format!(
-            "stabilization window: {to} instead of {from} until all of the last {} asks for more",
+            "stabilization window: {to} instead of {from}, since at some time in the last {} no more than {to} \
+             were proposed",
             Duration(window_ms)
         ),
         Why::WindowIn { window_ms } => format!(
-            "stabilization window: {to} instead of {from} until all of the last {} asks for fewer",
+            "stabilization window: {to} instead of {from}, since at some time in the last {} at least {to} \
+             were proposed",
             Duration(window_ms)
         ),
         Why::RateOut { start, per_ms, .. } => rate("scale_out", from, to, start, per_ms),

@@ -128,3 +128,232 @@ impl Clock {
         Some(Time(instant.as_millisecond()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Duration;
+    use crate::text::Span;
+
+    fn schedule(cron: &str, timezone: &str, minutes: i64) -> Schedule {
+        Schedule {
+            name: "test".into(),
+            span: Span::default(),
+            cron: cron.into(),
+            timezone: timezone.into(),
+            duration: Duration::from_secs(minutes * 60),
+            min: Some(10),
+            max: None,
+        }
+    }
+
+    fn time(text: &str) -> Time {
+        Time(text.parse::<Timestamp>().unwrap().as_millisecond())
+    }
+
+    /// The windows of a schedule in a stretch of time, found by looking every five minutes.
+    fn windows(schedule: &Schedule, from: &str, to: &str) -> Vec<String> {
+        let (mut now, end) = (time(from), time(to));
+        let mut found: Vec<String> = Vec::new();
+        let mut was = false;
+        while now <= end {
+            let is = at(schedule, now).0;
+            if is != was {
+                found.push(format!("{} {now}", if is { "opens" } else { "closes" }));
+            }
+            was = is;
+            now = now + Duration::from_secs(300);
+        }
+        found
+    }
+
+    #[test]
+    fn a_time_that_summer_time_skips_opens_at_the_first_instant_after_the_gap() {
+        // On 2026-03-29 Paris goes from 02:00 to 03:00, at 01:00 UTC.
+        let found = windows(
+            &schedule("30 2 * * *", "Europe/Paris", 60),
+            "2026-03-29T00:00:00Z",
+            "2026-03-29T05:00:00Z",
+        );
+        assert_eq!(found, ["opens 2026-03-29T01:00:00Z", "closes 2026-03-29T02:00:00Z"]);
+        // On 2026-03-08 New York goes from 02:00 to 03:00, at 07:00 UTC.
+        let found = windows(
+            &schedule("15 2 * * *", "America/New_York", 30),
+            "2026-03-08T05:00:00Z",
+            "2026-03-08T10:00:00Z",
+        );
+        assert_eq!(found, ["opens 2026-03-08T07:00:00Z", "closes 2026-03-08T07:30:00Z"]);
+    }
+
+    #[test]
+    fn a_time_that_comes_twice_opens_once_at_the_first() {
+        // On 2026-10-25 Paris goes from 03:00 back to 02:00, at 01:00 UTC.
+        let found = windows(
+            &schedule("30 2 * * *", "Europe/Paris", 15),
+            "2026-10-24T23:00:00Z",
+            "2026-10-25T04:00:00Z",
+        );
+        assert_eq!(found, ["opens 2026-10-25T00:30:00Z", "closes 2026-10-25T00:45:00Z"]);
+        // On 2026-11-01 New York goes from 02:00 back to 01:00, at 06:00 UTC.
+        let found = windows(
+            &schedule("30 1 * * *", "America/New_York", 15),
+            "2026-11-01T04:00:00Z",
+            "2026-11-01T09:00:00Z",
+        );
+        assert_eq!(found, ["opens 2026-11-01T05:30:00Z", "closes 2026-11-01T05:45:00Z"]);
+        // Every hour: the second 02:00 opens nothing.
+        let found = windows(
+            &schedule("0 * * * *", "Europe/Paris", 10),
+            "2026-10-24T23:30:00Z",
+            "2026-10-25T02:30:00Z",
+        );
+        assert_eq!(
+            found,
+            [
+                "opens 2026-10-25T00:00:00Z",
+                "closes 2026-10-25T00:10:00Z",
+                "opens 2026-10-25T02:00:00Z",
+                "closes 2026-10-25T02:10:00Z"
+            ]
+        );
+    }
+
+    #[test]
+    fn the_duration_is_elapsed_time_and_the_end_is_outside() {
+        // Eight hours over the night of the change end at 07:00 on the clock.
+        let night = schedule("0 22 * * *", "Europe/Paris", 8 * 60);
+        let found = windows(&night, "2026-03-28T20:00:00Z", "2026-03-29T08:00:00Z");
+        assert_eq!(found, ["opens 2026-03-28T21:00:00Z", "closes 2026-03-29T05:00:00Z"]);
+        assert!(at(&night, Time(time("2026-03-29T05:00:00Z").0 - 1)).0);
+        assert!(!at(&night, time("2026-03-29T05:00:00Z")).0);
+    }
+
+    #[test]
+    fn a_window_that_opened_long_before_counts_and_windows_may_overlap() {
+        let weeks = schedule("0 0 1 * *", "UTC", 20 * 24 * 60);
+        assert!(at(&weeks, time("2026-05-20T23:59:00Z")).0);
+        assert!(!at(&weeks, time("2026-05-21T00:00:00Z")).0);
+        let overlapping = schedule("0 * * * *", "UTC", 90);
+        assert_eq!(windows(&overlapping, "2026-05-01T00:00:00Z", "2026-05-02T00:00:00Z").len(), 1);
+    }
+
+    #[test]
+    fn day_of_month_or_day_of_week_as_cron_does() {
+        let open_on = |cron: &str| -> Vec<usize> {
+            let schedule = schedule(cron, "UTC", 60);
+            let day = |d: &usize| at(&schedule, time(&format!("2026-03-{d:02}T00:30:00Z"))).0;
+            (1..=20).filter(day).collect()
+        };
+        // Fridays are the 6th, the 13th and the 20th.
+        assert_eq!(open_on("0 0 13 * 5"), [6, 13, 20]);
+        assert_eq!(open_on("0 0 12 * 5"), [6, 12, 13, 20]);
+        assert_eq!(open_on("0 0 12 * *"), [12]);
+        assert_eq!(open_on("0 0 * * 5"), [6, 13, 20]);
+    }
+
+    #[test]
+    fn a_schedule_that_never_opens_is_closed_for_good() {
+        for never in [
+            schedule("0 0 30 2 *", "UTC", 60),
+            schedule("nonsense", "UTC", 60),
+            schedule("0 0 * * *", "Mars/Base", 60),
+        ] {
+            assert_eq!(at(&never, time("2026-03-01T00:00:00Z")), (false, Time(i64::MAX)));
+        }
+    }
+
+    /// All openings of a day by the definition alone: each minute that the clock shows for the
+    /// first time, and all that it skips at the instant of the gap.
+    fn openings_by_hand(schedule: &Schedule, from: Time, to: Time) -> Vec<Time> {
+        let zone = TimeZone::get(&schedule.timezone).unwrap();
+        let cron = parse_cron(&schedule.cron).unwrap();
+        let mut found = Vec::new();
+        let mut latest: Option<DateTime> = None;
+        let mut now = from;
+        while now < to {
+            let shown = zone.to_datetime(Timestamp::from_millisecond(now.0).unwrap());
+            let mut minute = latest.map_or(shown, |l| l + SignedDuration::from_mins(1));
+            while minute <= shown {
+                if cron.is_time_matching(&minute).unwrap() {
+                    found.push(now);
+                }
+                minute += SignedDuration::from_mins(1);
+            }
+            latest = latest.max(Some(shown));
+            now = now + Duration::from_secs(60);
+        }
+        found
+    }
+
+    #[test]
+    fn openings_are_those_of_the_definition_on_the_days_of_change() {
+        let days = [
+            ("Europe/Paris", "2026-03-28T12:00:00Z"),
+            ("Europe/Paris", "2026-10-24T12:00:00Z"),
+            ("America/New_York", "2026-03-07T18:00:00Z"),
+            ("America/New_York", "2026-10-31T18:00:00Z"),
+            // Half an hour only.
+            ("Australia/Lord_Howe", "2026-04-04T06:00:00Z"),
+            ("Australia/Lord_Howe", "2026-10-03T06:00:00Z"),
+            // At midnight.
+            ("America/Santiago", "2026-09-05T20:00:00Z"),
+            // A whole day, in 2011.
+            ("Pacific/Apia", "2011-12-30T00:00:00Z"),
+        ];
+        let crons = [
+            ("30 2 * * *", 7),
+            ("*/20 * * * *", 7),
+            ("0 0-4 * * *", 50),
+            ("15 1,2 * * 0", 200),
+            ("0 0 * * *", 50),
+            ("45 23 * * *", 200),
+        ];
+        for (zone, from) in days {
+            for (cron, minutes) in crons {
+                let schedule = schedule(cron, zone, minutes);
+                let from = time(from);
+                let to = from + Duration::from_secs(20 * 3600);
+                let openings = openings_by_hand(&schedule, from - Duration::from_secs(24 * 3600), to);
+                let mut cache = None;
+                let mut policy = Policy::bare("test", 1, 99);
+                policy.schedule = vec![schedule.clone()];
+                let mut now = from;
+                while now < to {
+                    let open = openings.iter().any(|o| *o <= now && now < *o + schedule.duration);
+                    assert_eq!(at(&schedule, now).0, open, "{cron} for {minutes} min in {zone} at {now}");
+                    // What is remembered from tick to tick says the same.
+                    cache = super::openings(&policy, now, cache);
+                    assert_eq!(cache.as_ref().map(|c| c.open.len()), Some(usize::from(open)), "{now}");
+                    now = now + Duration::from_secs(5 * 60);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_highest_min_and_the_lowest_max_hold_and_max_wins() {
+        let mut policy = Policy::bare("test", 3, 60);
+        let of = |min, max| Schedule { min, max, ..schedule("* * * * *", "UTC", 5) };
+        policy.schedule = vec![of(Some(10), None), of(Some(20), Some(50)), of(None, Some(15))];
+        assert_eq!(bounds(&policy, &[]), (Bound { min: 3, max: 60 }, None));
+        assert_eq!(bounds(&policy, &[0, 1]), (Bound { min: 20, max: 50 }, None));
+        assert_eq!(bounds(&policy, &[0, 2]), (Bound { min: 10, max: 15 }, None));
+        assert_eq!(bounds(&policy, &[0, 1, 2]), (Bound { min: 15, max: 15 }, Some(20)));
+        // An open schedule replaces the base, also downwards.
+        policy.schedule = vec![of(Some(1), Some(80))];
+        assert_eq!(bounds(&policy, &[0]), (Bound { min: 1, max: 80 }, None));
+    }
+
+    #[test]
+    fn another_policy_or_an_earlier_time_does_not_believe_the_cache() {
+        let mut policy = Policy::bare("test", 1, 99);
+        policy.schedule = vec![schedule("0 12 * * *", "UTC", 60)];
+        let noon = time("2026-05-01T12:00:00Z");
+        let known = openings(&policy, noon, None);
+        assert_eq!(known.as_ref().unwrap().until, time("2026-05-01T13:00:00Z"));
+        let earlier = openings(&policy, noon - Duration::from_secs(60), known.clone());
+        assert!(earlier.unwrap().open.is_empty());
+        policy.schedule[0].cron = "0 18 * * *".into();
+        assert!(openings(&policy, noon, known).unwrap().open.is_empty());
+    }
+}
