@@ -299,13 +299,11 @@ pub fn words(policy: &Policy, step: &Step) -> String {
             format!("metrics lost for {}: fallback to at least {replicas}", Duration(for_ms))
         }
         Why::WindowOut { window_ms } => format!(
-            "stabilization window: {to} instead of {from}, since at some time in the last {} no more than {to} \
-             were proposed",
+            "stabilization window: {to} instead of {from}, as {to} or fewer were proposed within the last {}",
             Duration(window_ms)
         ),
         Why::WindowIn { window_ms } => format!(
-            "stabilization window: {to} instead of {from}, since at some time in the last {} at least {to} \
-             were proposed",
+            "stabilization window: {to} instead of {from}, as {to} or more were proposed within the last {}",
             Duration(window_ms)
         ),
         Why::RateOut { start, per_ms, .. } => rate("scale_out", from, to, start, per_ms),
