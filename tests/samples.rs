@@ -217,7 +217,7 @@ fn nan_and_infinity_are_missing_and_noted() {
     let text = "time,cpu,rps\n2024-03-01T12:00:00Z,NaN,1\n2024-03-01T12:00:15Z,0.5,+Inf\n2024-03-01T12:00:30Z,-Inf,nan\n";
     let samples = read("x.csv", text, &wanting(&["cpu", "rps"]));
     assert!(numbers(&samples, "cpu").iter().zip([true, false, true]).all(|(v, nan)| v.is_nan() == nan));
-    assert_eq!(samples.notes, ["x.csv: cpu, rps: 2 values are NaN or infinite, and count as missing"]);
+    assert_eq!(samples.notes, ["x.csv: cpu, rps: 2 values are NaN or infinite: missing there"]);
 }
 
 #[test]
@@ -646,6 +646,118 @@ fn phpa_and_the_world_cup() {
     );
 }
 
+#[cfg(not(feature = "parquet"))]
+#[test]
+fn parquet_is_refused_where_it_is_not_built_in() {
+    let said = wrong("x.parquet", b"PAR1....PAR1", &wanting(&["cpu"]));
+    assert_eq!(
+        said,
+        "x.parquet is a Parquet file, which this build does not read | build with --features parquet, or export it as CSV\n"
+    );
+}
+
+#[cfg(feature = "parquet")]
+mod parquet_files {
+    use super::*;
+    use parquet::data_type::{ByteArray, ByteArrayType, DoubleType, Int64Type};
+    use parquet::file::properties::WriterProperties;
+    use parquet::file::writer::SerializedFileWriter;
+    use parquet::schema::parser::parse_message_type;
+    use std::sync::Arc;
+
+    /// A file of a time column of this type, `cpu`, `host` and `replicas`.
+    fn file(time: &str, times: &[i64], cpu: &[Option<f64>]) -> Vec<u8> {
+        let schema = format!(
+            "message samples {{ REQUIRED INT64 time {time}; OPTIONAL DOUBLE cpu; REQUIRED BYTE_ARRAY host (UTF8); REQUIRED INT64 replicas; }}"
+        );
+        let schema = Arc::new(parse_message_type(&schema).unwrap());
+        let mut out = Vec::new();
+        let mut writer =
+            SerializedFileWriter::new(&mut out, schema, Arc::new(WriterProperties::builder().build()))
+                .unwrap();
+        let mut group = writer.next_row_group().unwrap();
+        let mut column = group.next_column().unwrap().unwrap();
+        column.typed::<Int64Type>().write_batch(times, None, None).unwrap();
+        column.close().unwrap();
+        let present: Vec<f64> = cpu.iter().copied().flatten().collect();
+        let levels: Vec<i16> = cpu.iter().map(|c| i16::from(c.is_some())).collect();
+        let mut column = group.next_column().unwrap().unwrap();
+        column.typed::<DoubleType>().write_batch(&present, Some(&levels), None).unwrap();
+        column.close().unwrap();
+        let hosts: Vec<ByteArray> = times.iter().map(|_| ByteArray::from("web-1")).collect();
+        let mut column = group.next_column().unwrap().unwrap();
+        column.typed::<ByteArrayType>().write_batch(&hosts, None, None).unwrap();
+        column.close().unwrap();
+        let replicas: Vec<i64> = times.iter().map(|_| 3).collect();
+        let mut column = group.next_column().unwrap().unwrap();
+        column.typed::<Int64Type>().write_batch(&replicas, None, None).unwrap();
+        column.close().unwrap();
+        group.close().unwrap();
+        writer.close().unwrap();
+        out
+    }
+
+    #[test]
+    fn times_of_every_unit() {
+        let start = utc("2024-03-01T12:00:00Z").0;
+        for (kind, factor) in [
+            ("(TIMESTAMP(MILLIS,true))", 1),
+            ("(TIMESTAMP(MICROS,true))", 1000),
+            ("(TIMESTAMP(NANOS,true))", 1_000_000),
+            ("(TIMESTAMP(MICROS,false))", 1000),
+            ("", 1),
+        ] {
+            let bytes = file(kind, &[start * factor, (start + 15_000) * factor], &[Some(0.5), None]);
+            let samples = samples::read(&bytes, "x.parquet", &wanting(&["cpu"])).unwrap();
+            assert_eq!(seconds(&samples, "cpu", "2024-03-01T12:00:00Z"), [0, 15], "{kind}");
+            let cpu = numbers(&samples, "cpu");
+            assert!(cpu[0] == 0.5 && cpu[1].is_nan(), "{kind}: {cpu:?}");
+            assert_eq!(samples.replicas.as_ref().unwrap().values, [3, 3]);
+            assert_eq!(
+                samples.notes.iter().any(|n| n.contains("name no zone")),
+                kind.contains("false"),
+                "{kind}"
+            );
+        }
+        // A local time follows the zone that is given.
+        let bytes = file("(TIMESTAMP(MICROS,false))", &[start * 1000], &[Some(0.5)]);
+        let paris = ReadOptions { timezone: Some("Europe/Paris".into()), ..wanting(&["cpu"]) };
+        let samples = samples::read(&bytes, "x", &paris).unwrap();
+        assert_eq!(seconds(&samples, "cpu", "2024-03-01T12:00:00Z"), [-3600]);
+    }
+
+    #[test]
+    fn what_is_wrong_names_its_row() {
+        let bytes = file("", &[1_709_294_400, -5], &[Some(0.5), Some(1.0)]);
+        let said = wrong("x.parquet", &bytes, &wanting(&["cpu", "host"]));
+        insta::assert_snapshot!(said, @r###"
+        x.parquet: row 1: `web-1` is no number | write a number such as 0.75 or 1200; leave the cell empty where there is no value
+        x.parquet: row 2: -5 is no time | write 2024-03-01T12:00:00Z, 2024-03-01 12:00:00, or seconds or milliseconds since 1970
+        x.parquet: row 2: `web-1` is no number | write a number such as 0.75 or 1200; leave the cell empty where there is no value
+        "###);
+        assert!(
+            wrong("x.parquet", b"PAR1 and nothing more", &wanting(&["cpu"]))
+                .contains("is no Parquet file that can be read")
+        );
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(300))]
+
+        #[test]
+        fn damaged_files_are_read_or_refused(edits in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8)) {
+            let mut bytes = file("(TIMESTAMP(MILLIS,true))", &[1_709_294_400_000, 1_709_294_415_000], &[Some(0.5), None]);
+            for (at, byte) in edits {
+                let at = at.index(bytes.len());
+                bytes[at] = byte;
+            }
+            if let Err(findings) = samples::read(&bytes, "x.parquet", &wanting(&["cpu"])) {
+                prop_assert!(!findings.is_empty());
+            }
+        }
+    }
+}
+
 /// Valid files of each format, to be damaged.
 fn valid() -> Vec<(&'static str, Vec<u8>)> {
     vec![
@@ -653,6 +765,7 @@ fn valid() -> Vec<(&'static str, Vec<u8>)> {
         ("x.csv", b"time,metric,replica,value,ready,window\n2024-03-01T12:00:00Z,cpu,\"a\",0.5,true,30s\n1709294415,cpu,b,1e3,,\n".to_vec()),
         ("x.jsonl", b"{\"time\":\"2024-03-01T12:00:00+01:00\",\"cpu\":0.5,\"replicas\":3}\n{\"time\":1709294415,\"cpu\":null}\n".to_vec()),
         ("x.json", MATRIX.as_bytes().to_vec()),
+        ("x.yaml", b"start: 2024-03-01T12:00:00Z\ninterval: 30s\nseries:\n  cpu: \"0.5x4 _ 1-0.1x3 stale\"\n  queue: { a: [1, null], b: 2x3 }\n  replicas: 3x9\nexpect:\n  - { at: 1m..2m, replicas: 3..8, event: none }\n".to_vec()),
     ]
 }
 
@@ -663,7 +776,7 @@ proptest! {
     /// them, or with at least one finding whose places lie in the file.
     #[test]
     fn damaged_files_are_read_or_refused(
-        which in 0usize..4,
+        which in 0usize..5,
         edits in proptest::collection::vec((any::<prop::sample::Index>(), 0u8..5, any::<u8>()), 1..12),
         quantities: bool,
         all: bool,

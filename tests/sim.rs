@@ -9,11 +9,13 @@ use luascale::model::{
     Metric, Missing, Model, Per, Policy, Projected, Proposed, Rule, Schedule, Time, Track, Verdict,
     effect::EffectKind, policy::Hook,
 };
+use luascale::sim::cases::read_cases;
+use luascale::sim::expect;
 use luascale::sim::samples::{self, ReadOptions};
-use luascale::sim::series::Samples;
+use luascale::sim::series::{Samples, Values};
 use luascale::sim::trace::{Loop, Run};
 use luascale::sim::{RunOptions, Scenario, run};
-use luascale::text::Span;
+use luascale::text::{LineIndex, Span};
 use proptest::prelude::*;
 
 const START: &str = "2024-03-01T12:00:00Z";
@@ -601,6 +603,178 @@ fn scores_of_small_runs() {
     quick.extend(["0.95"; 39]);
     quick.push("0.5");
     assert_eq!(of(&quick).flaps, Some(1));
+}
+
+const CASE: &str = "
+start: 2024-03-01T12:00:00Z
+interval: 15s
+series:
+  cpu: \"0.5x3 0.9x3 _ stale 0.2\"
+  replicas: \"4x10\"
+expect:
+  - { at: 45s, replicas: 4, event: none }
+  - { at: 1m, replicas: 8 }
+  - { at: 1m5s, replicas: 8 }
+  - { at: 0s..2m, event: scale_out }
+  - { at: 1m..2m, replicas: 5..9, no_event: scale_in }
+  - { at: 2024-03-01T12:02:30Z, replicas: ..8 }
+";
+
+#[test]
+fn expectations_that_hold() {
+    let cases = read_cases(CASE.as_bytes(), "web.yaml", &ReadOptions::default()).unwrap();
+    assert_eq!(cases.len(), 1);
+    let case = &cases[0];
+    assert_eq!((case.name.as_str(), case.expectations.len()), ("test 1", 8));
+    let run = go(&tracking(), &case.samples, &case.options);
+    let outcomes = expect::evaluate(&tracking(), &run, &case.expectations);
+    let wrong: Vec<_> = outcomes.iter().filter(|o| !o.holds).collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    // The same file is a recording: its blanks and `stale` are missing.
+    let samples = samples::read(CASE.as_bytes(), "web.yaml", &ReadOptions::default()).unwrap();
+    // NaN equals nothing, so as text.
+    assert_eq!(format!("{samples:?}"), format!("{:?}", case.samples));
+    assert_eq!(missing(&run, "cpu"), [8, 9]);
+}
+
+#[test]
+fn expectations_that_fail_say_what_was_there_and_why() {
+    let text = CASE
+        .replace("replicas: 8 }", "replicas: 9..12 }")
+        .replace("event: none", "event: at_max")
+        .replace("no_event: scale_in", "no_event: scale_out")
+        .replace("0s..2m, event: scale_out", "9h, replicas: 1..");
+    let cases = read_cases(text.as_bytes(), "web.yaml", &ReadOptions::default()).unwrap();
+    let run = go(&tracking(), &cases[0].samples, &cases[0].options);
+    let outcomes = expect::evaluate(&tracking(), &run, &cases[0].expectations);
+    let shown: Vec<String> = outcomes
+        .iter()
+        .filter(|o| !o.holds)
+        .map(|o| format!("{}: {} | {}\n  {}", o.time, o.expected, o.got, o.reasons.join("\n  ")))
+        .collect();
+    insta::assert_snapshot!(shown.join("\n"), @r###"
+    2024-03-01T12:00:45Z: event at_max | no event, replicas 4
+      track cpu: 0.5 against 0.5 is within 10%, so it wants the current 4
+    2024-03-01T12:01:00Z: replicas 9..12 | replicas 8
+      track cpu: 0.9 against 0.5 at 4 ready replicas asks for 8
+    2024-03-01T12:01:00Z: replicas 9..12 | replicas 8
+      track cpu: 0.9 against 0.5 at 4 ready replicas asks for 8
+    2024-03-01T21:00:00Z: replicas 1 or more | no tick: the run goes from 2024-03-01T12:00:00Z to 2024-03-01T12:02:30Z
+      
+    2024-03-01T12:01:00Z: no event scale_out | event scale_out
+      track cpu: 0.9 against 0.5 at 4 ready replicas asks for 8
+    "###);
+}
+
+#[test]
+fn several_tests_in_a_file() {
+    let text = "
+tests:
+  - name: closed
+    policy: web
+    recorded_replicas: 4
+    series: { cpu: [0.5, 0.9, 0.9] }
+    expect: [ { at: 15s, replicas: 8 } ]
+  - name: a gap
+    loop: open
+    scenarios: [ gap ]
+    interval: 1m
+    series: { cpu: 0.5x40, replicas: 3x40 }
+    expect: [ { at: 20m..25m, replicas: 3 } ]
+";
+    let cases = read_cases(text.as_bytes(), "web.yaml", &ReadOptions::default()).unwrap();
+    for case in &cases {
+        let run = go(&tracking(), &case.samples, &case.options);
+        let outcomes = expect::evaluate(&tracking(), &run, &case.expectations);
+        assert!(outcomes.iter().all(|o| o.holds), "{}: {outcomes:#?}", case.name);
+    }
+    assert_eq!(cases[0].policy.as_ref().map(|p| p.value.as_str()), Some("web"));
+    assert_eq!(
+        (cases[1].options.kind, cases[1].options.scenarios.clone()),
+        (Some(Loop::Open), vec![Scenario::Gap])
+    );
+    let findings = samples::read(text.as_bytes(), "web.yaml", &ReadOptions::default()).unwrap_err();
+    assert!(findings[0].message.contains("holds 2 tests, and samples are one recording"), "{findings:?}");
+}
+
+#[test]
+fn series_of_single_replicas_in_a_test_file() {
+    let text = "series: { cpu: { a: 0.9x1, b: 0.7 _ }, replicas: 2x1 }";
+    let samples = samples::read(text.as_bytes(), "web.yaml", &ReadOptions::default()).unwrap();
+    let Values::Replicas(track) = &samples.series[0].values else { panic!("one a replica") };
+    assert_eq!(track.values.iter().map(Vec::len).collect::<Vec<_>>(), [2, 1]);
+}
+
+#[test]
+fn test_files_that_are_wrong_are_told_with_their_places() {
+    let text = "
+start: yesterday
+interval: 0s
+loop: closd
+recorded_replicas: -1
+scenarios: [ gab ]
+seres: {}
+series:
+  cpu: \"0.5x3 0.9y3\"
+  rps: { a: [1, true] }
+  replicas: 2.5x3
+expect:
+  - { at: 5 minutes, replicas: 3 }
+  - { replicas: 3 }
+  - { at: 5m }
+  - { at: 10m..5m, replicas: 3 }
+  - { at: 5m, replicas: 8..3, event: scaleout, replica: 2 }
+  - { at: 5m, replicas: [3] }
+";
+    let findings = read_cases(text.as_bytes(), "web.yaml", &ReadOptions::default()).unwrap_err();
+    let index = LineIndex::new(text);
+    let shown: Vec<String> = findings
+        .iter()
+        .map(|f| {
+            let span = f.labels[0].span;
+            let at = index.position(text, span.start);
+            let piece =
+                text.get(span.start as usize..span.end as usize).unwrap_or("?").lines().next().unwrap_or("");
+            format!(
+                "{}:{} {piece:?} {} | {}",
+                at.line,
+                at.column,
+                f.message,
+                f.help.as_deref().unwrap_or("-")
+            )
+        })
+        .collect();
+    insta::assert_snapshot!(shown.join("\n"), @r###"
+    7:1 "seres" there is no `seres` | did you mean `series`? Known here: name, policy, start, interval, loop, recorded_replicas, scenarios, series, expect
+    2:8 "yesterday" `start`: `yesterday` is no time | write 2024-03-01T12:00:00Z, 2024-03-01 12:00:00, or seconds or milliseconds since 1970
+    3:11 "0s" `interval` is not a positive duration | write interval: 15s
+    9:15 "0.9y3" `series.cpu`: `0.9y3` is no number | write a number such as 0.75 or 1200; leave the cell empty where there is no value
+    10:17 "true" `series.rps.a` is a boolean, but a number was expected | write a number
+    11:13 "2.5x3" `series.replicas`: 2.5 is no number of replicas | replicas are whole and not negative; an average over time is not a count
+    4:7 "closd" `loop` cannot be `closd` | did you mean `closed`? One of: open, closed
+    5:20 "-1" `recorded_replicas` cannot be -1 | a whole number from 0 to 1000000
+    6:14 "gab" `gab` is no scenario (did you mean `gap`?); there are gap, dropout=METRIC, zero, nan, restart, surge, none-ready, spike, dst, dst=back | write scenarios: [ gap ]
+    13:11 "5 minutes" `expect[1].at`: "5 minutes": the unit " minutes" is not known; units are d, h, m, s, ms | write 15s, 5m or 1h30m
+    14:5 "{ replicas: 3 }" `expect[2]` has no `at` | add it: `at: 5m`
+    15:5 "{ at: 5m }" `expect[3]` expects nothing | write what is expected: { at: 5m, replicas: 3 } or { at: 5m, event: scale_out }
+    16:11 "10m..5m" `expect[4].at` ends before it begins | write 5m..10m
+    17:48 "replica" there is no `replica` in `expect[5]` | did you mean `replicas`? Known here: at, replicas, event, no_event
+    17:25 "8..3" `expect[5].replicas` cannot be `8..3` | write 3, 3..8, 3.. (or more) or ..8 (or fewer)
+    17:38 "scaleout" `expect[5].event` cannot be `scaleout` | did you mean `scale_out`? One of: at_max, at_min, metrics_lost, scale_in, scale_out, none
+    18:25 "[3]" `expect[6].replicas` is a list, but a number or a range such as 3..8 was expected | write a number or a range such as 3..8
+    "###);
+    for (text, part) in [
+        ("", "is empty"),
+        ("series: {}", "there are no series"),
+        ("policy: web", "has no `series`"),
+        ("tests: []", "there are no tests"),
+        ("tests: [ {name: a, series: {c: 1}}, {name: a, series: {c: 1}} ]", "two tests are called `a`"),
+        ("series: { cpu: 1x2000000 }", "longer than 1000000 values"),
+        ("series: [", "no YAML"),
+    ] {
+        let findings = read_cases(text.as_bytes(), "web.yaml", &ReadOptions::default()).unwrap_err();
+        assert!(findings.iter().any(|f| f.message.contains(part)), "{text}: {findings:?}");
+    }
 }
 
 proptest! {

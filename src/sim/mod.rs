@@ -1,8 +1,10 @@
 //! Simulation: recorded metrics in, what the policy would have done out.
 //!
-//! May import: `text`, `model`, `decide`. Conditions are answered through
+//! May import: `text`, `model`, `yaml`, `decide`. Conditions are answered through
 //! [`crate::model::Conditions`], so this knows no Lua.
 
+pub mod cases;
+pub mod expect;
 mod notes;
 pub mod run;
 pub mod samples;

@@ -255,8 +255,8 @@ impl Builder {
             track.values.push(if blank { f64::NAN } else { value });
         }
         if nan > 0 {
-            let (s, are) = if nan == 1 { ("", "is") } else { ("s", "are") };
-            self.notes.share(name, format!("{nan} value{s} {are} NaN or infinite, and count as missing"));
+            let values = if nan == 1 { "value is" } else { "values are" };
+            self.notes.share(name, format!("{nan} {values} NaN or infinite: missing there"));
         }
         if present.is_empty() {
             self.notes.share(name, "no row has a value".into());

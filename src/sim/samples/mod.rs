@@ -11,16 +11,22 @@ mod delimited;
 mod instant;
 mod json;
 mod merge;
+mod notation;
 mod number;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod place;
 mod prometheus;
 mod table;
+mod yaml;
 
 pub use merge::merge;
+pub(super) use place::Text;
+pub(super) use yaml::{duration, instant, recording};
 
 use super::series::Samples;
 use crate::model::{Finding, finding::did_you_mean};
-use place::{Problems, Text};
+use place::Problems;
 use serde::{Deserialize, Serialize};
 
 /// How a recording is written.
@@ -115,7 +121,8 @@ pub fn read(bytes: &[u8], name: &str, options: &ReadOptions) -> Result<Samples, 
         Format::Csv => read_csv(bytes, name, options),
         Format::JsonLines => read_json_lines(bytes, name, options),
         Format::Prometheus => read_prometheus(bytes, name, options),
-        Format::Yaml | Format::Parquet => Err(vec![Finding::error("samples-format", "not read yet")]),
+        Format::Yaml => read_yaml(bytes, name, options),
+        Format::Parquet => read_parquet(bytes, name, options),
     }
 }
 
@@ -162,6 +169,42 @@ pub fn read_json_lines(bytes: &[u8], name: &str, options: &ReadOptions) -> Resul
 /// As [`read`].
 pub fn read_prometheus(bytes: &[u8], name: &str, options: &ReadOptions) -> Result<Samples, Vec<Finding>> {
     prometheus::read(Text::new(bytes, name)?, options)
+}
+
+/// Reads the series of a test file that has one case; its expectations are left alone.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_yaml(bytes: &[u8], name: &str, options: &ReadOptions) -> Result<Samples, Vec<Finding>> {
+    let mut cases = super::cases::read_cases(bytes, name, options)?;
+    match (cases.pop(), cases.len()) {
+        (Some(case), 0) => Ok(case.samples),
+        (_, more) => Err(vec![
+            Finding::error(
+                "samples-several",
+                format!("{name} holds {} tests, and samples are one recording", more + 1),
+            )
+            .help("run them with luascale test, or put one into a file of its own"),
+        ]),
+    }
+}
+
+/// Reads the rows of a Parquet file, wide or long.
+///
+/// # Errors
+/// As [`read`]; always, where the feature `parquet` is not built in.
+pub fn read_parquet(bytes: &[u8], name: &str, options: &ReadOptions) -> Result<Samples, Vec<Finding>> {
+    #[cfg(feature = "parquet")]
+    return parquet::read(bytes, name, options);
+    #[cfg(not(feature = "parquet"))]
+    {
+        let _ = (bytes, options);
+        let message = format!("{name} is a Parquet file, which this build does not read");
+        Err(vec![
+            Finding::error("samples-format", message)
+                .help("build with --features parquet, or export it as CSV"),
+        ])
+    }
 }
 
 /// The format by extension, or by content where the extension leaves it open.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 const MOST: usize = 20;
 
 /// A recording as text, without its byte order mark.
-pub(super) struct Text<'a> {
+pub(in crate::sim) struct Text<'a> {
     pub name: Arc<str>,
     pub text: &'a str,
     /// Bytes in front of `text`: those of the byte order mark.
@@ -138,6 +138,21 @@ impl<'a> Problems<'a> {
     /// Whether nothing is wrong so far.
     pub fn none(&self) -> bool {
         self.findings.is_empty()
+    }
+
+    /// How many findings there are.
+    #[cfg(feature = "parquet")]
+    pub fn told(&self) -> usize {
+        self.findings.len()
+    }
+
+    /// Says of the findings from the `first` on which row they are of, where there are no places.
+    #[cfg(feature = "parquet")]
+    pub fn of_row(&mut self, first: usize, row: usize) {
+        for finding in self.findings.iter_mut().skip(first) {
+            finding.labels.clear();
+            finding.message = format!("{}: row {row}: {}", self.name, finding.message);
+        }
     }
 
     /// Whether the list is full, so that places need not be looked for any more.
