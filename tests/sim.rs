@@ -654,7 +654,7 @@ fn expectations_that_fail_say_what_was_there_and_why() {
         .collect();
     insta::assert_snapshot!(shown.join("\n"), @r###"
     2024-03-01T12:00:45Z: event at_max | no event, replicas 4
-      track cpu: 0.5 against 0.5 is within 10%, so it wants the current 4
+      track cpu: 0.5 is within 10% of 0.5, so it keeps 4
     2024-03-01T12:01:00Z: replicas 9..12 | replicas 8
       track cpu: 0.9 against 0.5 at 4 ready replicas asks for 8
     2024-03-01T12:01:00Z: replicas 9..12 | replicas 8
@@ -745,22 +745,22 @@ expect:
         })
         .collect();
     insta::assert_snapshot!(shown.join("\n"), @r###"
-    7:1 "seres" there is no `seres` | did you mean `series`? Known here: name, policy, start, interval, loop, recorded_replicas, scenarios, series, expect
     2:8 "yesterday" `start`: `yesterday` is no time | write 2024-03-01T12:00:00Z, 2024-03-01 12:00:00, or seconds or milliseconds since 1970
     3:11 "0s" `interval` is not a positive duration | write interval: 15s
-    9:15 "0.9y3" `series.cpu`: `0.9y3` is no number | write a number such as 0.75 or 1200; leave the cell empty where there is no value
-    10:17 "true" `series.rps.a` is a boolean, but a number was expected | write a number
-    11:13 "2.5x3" `series.replicas`: 2.5 is no number of replicas | replicas are whole and not negative; an average over time is not a count
     4:7 "closd" `loop` cannot be `closd` | did you mean `closed`? One of: open, closed
     5:20 "-1" `recorded_replicas` cannot be -1 | a whole number from 0 to 1000000
     6:14 "gab" `gab` is no scenario (did you mean `gap`?); there are gap, dropout=METRIC, zero, nan, restart, surge, none-ready, spike, dst, dst=back | write scenarios: [ gap ]
+    7:1 "seres" there is no `seres` | did you mean `series`? Known here: name, policy, start, interval, loop, recorded_replicas, scenarios, series, expect
+    9:15 "0.9y3" `series.cpu`: `0.9y3` is no number | write a number such as 0.75 or 1200; leave the cell empty where there is no value
+    10:17 "true" `series.rps.a` is a boolean, but a number was expected | write a number
+    11:13 "2.5x3" `series.replicas`: 2.5 is no number of replicas | replicas are whole and not negative; an average over time is not a count
     13:11 "5 minutes" `expect[1].at`: "5 minutes": the unit " minutes" is not known; units are d, h, m, s, ms | write 15s, 5m or 1h30m
     14:5 "{ replicas: 3 }" `expect[2]` has no `at` | add it: `at: 5m`
     15:5 "{ at: 5m }" `expect[3]` expects nothing | write what is expected: { at: 5m, replicas: 3 } or { at: 5m, event: scale_out }
     16:11 "10m..5m" `expect[4].at` ends before it begins | write 5m..10m
-    17:48 "replica" there is no `replica` in `expect[5]` | did you mean `replicas`? Known here: at, replicas, event, no_event
     17:25 "8..3" `expect[5].replicas` cannot be `8..3` | write 3, 3..8, 3.. (or more) or ..8 (or fewer)
     17:38 "scaleout" `expect[5].event` cannot be `scaleout` | did you mean `scale_out`? One of: at_max, at_min, metrics_lost, scale_in, scale_out, none
+    17:48 "replica" there is no `replica` in `expect[5]` | did you mean `replicas`? Known here: at, replicas, event, no_event
     18:25 "[3]" `expect[6].replicas` is a list, but a number or a range such as 3..8 was expected | write a number or a range such as 3..8
     "###);
     for (text, part) in [
