@@ -4,6 +4,8 @@
 //! scripts/test installs them. Where one is missing the test says so and is skipped, but fails
 //! where `CI=true`.
 
+#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test that starts a browser")]
+
 #[path = "support/runs.rs"]
 mod runs;
 

@@ -1,5 +1,7 @@
 //! Reports of dry-runs and findings in every format; the HTML file is opened in tests/html.rs.
 
+#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test that reads the schemas")]
+
 #[path = "support/runs.rs"]
 mod runs;
 

@@ -1,7 +1,7 @@
 //! Dry-runs as CSV, one row a tick. May import: `model`, `decide`, `sim`.
 
 use super::Pair;
-use super::fast::Times;
+use super::fast::{Memo, Times};
 use crate::decide::reason;
 use crate::sim::trace::Run;
 use std::collections::BTreeSet;
@@ -25,6 +25,7 @@ pub fn csv(pairs: &[Pair<'_>]) -> String {
     let mut times = Times::default();
     for (policy, run) in pairs {
         let name = guarded(&policy.name.value);
+        let mut reasons = Memo::new();
         let columns: Vec<Option<usize>> =
             metrics.iter().map(|m| run.metrics.iter().position(|n| n == m)).collect();
         for (index, tick) in run.ticks.iter().enumerate() {
@@ -46,8 +47,9 @@ pub fn csv(pairs: &[Pair<'_>]) -> String {
                 let value = column.and_then(|c| values.get(c)).copied().filter(|v| v.is_finite());
                 let _ = writer.write_field(value.map_or_else(String::new, |v| v.to_string()));
             }
-            let reason = decisive(run, index).map_or_else(String::new, |step| reason::words(policy, step));
-            let _ = writer.write_field(guarded(&reason));
+            let told = decisive(run, index)
+                .map_or("", |step| reasons.get(step, || guarded(&reason::words(policy, step))).as_str());
+            let _ = writer.write_field(told);
             let _ = writer.write_record(None::<&[u8]>);
         }
     }

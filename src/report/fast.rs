@@ -1,9 +1,8 @@
-//! What makes long reports quick: times by the day, sentences made once. May import: `model`, `decide`.
+//! What makes long reports quick: dates worked out once a day, sentences made once. May import: `model`.
 
 use super::numbers;
-use crate::decide::reason;
+use crate::model::Time;
 use crate::model::decision::Step;
-use crate::model::{Policy, Time};
 use std::collections::HashMap;
 
 const DAY: i64 = 86_400_000;
@@ -43,39 +42,35 @@ impl Times {
     }
 }
 
-/// Sentences of steps as JSON strings, remembered: most steps of a run say what one before said.
-#[derive(Default)]
-pub(super) struct Sentences {
-    known: HashMap<Vec<u8>, Box<str>>,
-    made: String,
+/// What was made of a step, remembered: most steps of a run are what one before was, and its
+/// sentence is dearer to make than to find.
+pub(super) struct Memo<T> {
+    /// By the step's bytes, which end by themselves, so that what follows them is 0.
+    known: HashMap<[u8; 64], T>,
+    spare: Option<T>,
 }
 
-/// Sentences kept at most: each step with a measured number in it is new, and would be kept in vain.
-const KEPT: usize = 4096;
+/// Steps remembered at most; then it begins anew, so that measured numbers, which hardly come
+/// twice, neither fill the memory nor keep the others out.
+const KEPT: usize = 16_384;
 
-impl Sentences {
-    /// The sentence of a step of this policy, in quotes and escaped for JSON.
-    pub(super) fn get(&mut self, policy: &Policy, step: &Step) -> &str {
-        let mut space = [0_u8; 96];
-        let Ok(key) = postcard::to_slice(step, &mut space) else {
-            self.made = quoted(&reason::words(policy, step));
-            return &self.made;
-        };
-        let key: &[u8] = key;
-        if !self.known.contains_key(key) {
-            let sentence = quoted(&reason::words(policy, step));
-            if self.known.len() >= KEPT {
-                self.made = sentence;
-                return &self.made;
-            }
-            self.known.insert(key.to_vec(), sentence.into());
-        }
-        self.known.get(key).map_or("\"\"", |s| s)
+impl<T> Memo<T> {
+    pub(super) fn new() -> Memo<T> {
+        Memo { known: HashMap::new(), spare: None }
     }
-}
 
-fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
+    /// What `make` made of an equal step, or makes of this one.
+    pub(super) fn get(&mut self, step: &Step, make: impl FnOnce() -> T) -> &T {
+        if self.known.len() >= KEPT {
+            self.known.clear();
+        }
+        let mut key = [0; 64];
+        match postcard::to_slice(step, &mut key) {
+            Ok(_) => self.known.entry(key).or_insert_with(make),
+            // A step of more bytes than any has is made anew each time.
+            Err(_) => self.spare.insert(make()),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -5,9 +5,9 @@
 //! million sentences, and a tree of values would take longer to build than the run itself.
 
 use super::Pair;
-use super::fast::{Sentences, Times};
+use super::fast::{Memo, Times};
 use crate::decide::reason;
-use crate::model::Policy;
+use crate::model::{Policy, Step};
 use crate::sim::trace::{Loop, Run, Score};
 use serde::Serialize;
 
@@ -155,7 +155,7 @@ fn ticks(out: &mut Writer, policy: &Policy, run: &Run) {
         })
         .collect();
     let mut times = Times::default();
-    let mut sentences = Sentences::default();
+    let mut steps = Memo::new();
     for (index, tick) in run.ticks.iter().enumerate() {
         out.raw(if index > 0 { ",\n{\"time\":\"" } else { "\n{\"time\":\"" });
         times.write(&mut out.buffer, tick.time);
@@ -172,14 +172,20 @@ fn ticks(out: &mut Writer, policy: &Policy, run: &Run) {
         out.field(",\"under_provisioned\":", &tick.under);
         out.raw(",\"why\":[");
         for (i, step) in run.steps_of(index).iter().enumerate() {
-            out.raw(if i > 0 { ",{\"step\":\"" } else { "{\"step\":\"" });
-            out.raw(&reason::name(&step.why));
-            out.field("\",\"in\":", &step.input);
-            out.field(",\"out\":", &step.output);
-            out.raw(",\"text\":");
-            out.raw(sentences.get(policy, step));
-            out.raw("}");
+            out.raw(if i > 0 { "," } else { "" });
+            out.raw(steps.get(step, || why(policy, step)));
         }
         out.raw("]}");
     }
+}
+
+/// A step as an object of `why`.
+fn why(policy: &Policy, step: &Step) -> String {
+    let mut out = Writer { buffer: Vec::with_capacity(160) };
+    out.field("{\"step\":", reason::name(&step.why));
+    out.field(",\"in\":", &step.input);
+    out.field(",\"out\":", &step.output);
+    out.field(",\"text\":", &reason::words(policy, step));
+    out.raw("}");
+    out.finish()
 }

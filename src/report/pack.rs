@@ -9,6 +9,7 @@
 //!   the one before said are counted. assets/report.js has the other half.
 
 use super::Pair;
+use super::fast::Memo;
 use crate::decide::reason;
 use crate::model::Time;
 use crate::sim::trace::Tick;
@@ -127,13 +128,14 @@ fn times(ticks: &[Tick]) -> Value {
 }
 
 /// Tables of names, forms and lists of forms, and the ticks that refer to them.
-#[derive(Default)]
 struct Reasons {
     names: Table,
     forms: Table,
     /// Lists of `(name, form)`, flattened.
     lists: HashMap<Vec<u32>, u32>,
     in_order: Vec<Vec<u32>>,
+    /// What a step comes to: its name, its form, its digits.
+    known: Memo<(u32, u32, Vec<u8>)>,
 }
 
 #[derive(Default)]
@@ -156,7 +158,13 @@ impl Table {
 
 impl Reasons {
     fn pack((policy, run): Pair<'_>, exact: bool) -> Value {
-        let mut reasons = Reasons::default();
+        let mut reasons = Reasons {
+            names: Table::default(),
+            forms: Table::default(),
+            lists: HashMap::new(),
+            in_order: Vec::new(),
+            known: Memo::new(),
+        };
         let mut out = Vec::new();
         // What the tick before said, and how many after it said the same.
         let mut said: Option<(Vec<u8>, u32)> = None;
@@ -198,16 +206,19 @@ impl Reasons {
     /// Writes a tick's changes and digits; gives the id of its list of forms.
     fn tick(&mut self, body: &mut Vec<u8>, (policy, run): Pair<'_>, index: usize, tick: &Tick) -> u32 {
         let mut list = Vec::new();
-        let mut form = String::new();
         let mut before = i64::from(tick.current);
         for step in run.steps_of(index) {
             varint(body, zigzag(i64::from(step.input) - before));
             varint(body, zigzag(i64::from(step.output) - i64::from(step.input)));
             before = step.output.into();
-            form.clear();
-            split(&reason::words(policy, step), &mut form, body);
-            list.push(self.names.id(&reason::name(&step.why)));
-            list.push(self.forms.id(&form));
+            let (names, forms) = (&mut self.names, &mut self.forms);
+            let (name, form, digits) = self.known.get(step, || {
+                let (mut form, mut digits) = (String::new(), Vec::new());
+                split(&reason::words(policy, step), &mut form, &mut digits);
+                (names.id(reason::name(&step.why)), forms.id(&form), digits)
+            });
+            body.extend_from_slice(digits);
+            list.extend([*name, *form]);
         }
         if let Some(id) = self.lists.get(&list) {
             return *id;
