@@ -1,5 +1,5 @@
--- The checkout service of a web shop. It grows by a quarter when it runs hot, shrinks by a fifth
--- when it has been idle for ten minutes, and never goes below three replicas.
+-- The checkout service of a web shop. It grows by a quarter when it runs hot, shrinks by a
+-- quarter when it has been idle for ten minutes, and never goes below three replicas.
 
 -- Replicas serve about this many requests a second each.
 local CAPACITY = 120
@@ -8,7 +8,7 @@ policy "checkout-api" {
   target   = kubernetes.deployment { namespace = "shop", name = "checkout-api" },
   replicas = { min = 3, max = 40 },
   interval = "30s",
-  startup  = "90s", -- from "wanted" to "takes load"
+  startup  = "2m", -- from "wanted" to "takes load"
 
   metrics = {
     cpu = prometheus {
@@ -24,12 +24,12 @@ policy "checkout-api" {
   },
 
   scale_out = {
-    { name = "hot cpu", when = function(m) return m.cpu > 0.70 end, sustained_for = "2m", percent = 25 },
-    { name = "slow p95", when = function(m) return m.p95 > 0.40 end, add = 4, cooldown = "3m" },
+    { name = "hot cpu", when = function(m) return m.cpu > 0.75 end, sustained_for = "2m", percent = 25 },
+    { name = "slow p95", when = function(m) return m.p95 > 0.50 end, add = 2, cooldown = "3m" },
   },
   scale_in = {
-    { name = "idle", when = function(m) return m.cpu < 0.50 and m.p95 < 0.25 end,
-      sustained_for = "10m", percent = 20 },
+    { name = "idle", when = function(m) return m.cpu < 0.60 and m.p95 < 0.25 end,
+      sustained_for = "10m", percent = 25 },
   },
 
   stabilization_window = { scale_in = "5m" },

@@ -21,7 +21,7 @@ policy "code-completion" {
     { name = "burst", when = function(m, ctx) return m.prompt > 1.5 * PROMPT * ctx.ready end,
       by = function(m) return m.prompt / PROMPT end },
   },
-  stabilization_window = { scale_out = "0s", scale_in = "3m" },
+  stabilization_window = { scale_out = "0s", scale_in = "10m" },
   rate_limit           = { scale_out = { replicas = 8, per = "1m" }, scale_in = { percent = 50, per = "1m" } },
   cost                 = { per_replica_hour = 2.5, currency = "USD" },
 }

@@ -1,14 +1,14 @@
 -- Full control: the count is another autoscaler's wish, taken only as far as the cluster can follow.
 -- While pods wait for a place, asking for more only lengthens the queue of the scheduler.
 
-policy "stress-func-32" {
-  target   = kubernetes.deployment { namespace = "default", name = "stress-func-32" },
-  replicas = { min = 0, max = 300 },
+policy "stress-func-4" {
+  target   = kubernetes.deployment { namespace = "default", name = "stress-func-4" },
+  replicas = { min = 0, max = 20 },
   interval = "15s",
 
   metrics = {
-    want    = prometheus { query = [[autoscaler_desired_pods{service="stress-func-32"}]], unit = "count" },
-    pending = prometheus { query = [[autoscaler_pending_pods{service="stress-func-32"}]], unit = "count" },
+    want    = prometheus { query = [[autoscaler_desired_pods{service="stress-func-4"}]], unit = "count" },
+    pending = prometheus { query = [[autoscaler_pending_pods{service="stress-func-4"}]], unit = "count" },
   },
 
   activation = { want = 0 },

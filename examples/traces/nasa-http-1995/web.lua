@@ -13,7 +13,8 @@ policy "nasa-web" {
   },
 
   track                = { rps = 0.15 },
-  stabilization_window = { scale_out = "0s", scale_in = "15m" },
+  tolerance            = 0.2, -- five minutes of a small site are noisy
+  stabilization_window = { scale_out = "0s", scale_in = "30m" },
   fallback             = { after = "1h", replicas = 8 },
   predict              = { metric = "rps", per_replica = 0.15, horizon = "30m", history = "14d" },
 
