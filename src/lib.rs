@@ -20,12 +20,15 @@
 //! | `cli` | arguments, failures, one file a command | everything |
 
 pub mod catalogue;
+pub mod cli;
 pub mod config;
 pub mod decide;
 pub mod lua;
 pub mod model;
+pub mod program;
 pub mod report;
 pub mod sim;
 pub mod syntax;
 pub mod text;
+pub mod worker;
 pub mod yaml;

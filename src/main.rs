@@ -1,1 +1,5 @@
-fn main() {}
+//! The luascale binary: parse arguments, run, exit.
+
+fn main() -> std::process::ExitCode {
+    luascale::cli::main().into()
+}

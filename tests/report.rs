@@ -220,9 +220,9 @@ fn assert_valid(schema: &jsonschema::Validator, document: &Value) {
 fn the_json_of_every_run_is_what_the_schema_says() {
     let schema = schema("dry-run");
     let runs = all();
-    let document: Value = serde_json::from_str(&report::json::json(&pairs(&runs))).unwrap();
+    let document: Value = serde_json::from_str(&report::json::json(&pairs(&runs), &[], &[])).unwrap();
     assert_valid(&schema, &document);
-    assert_valid(&schema, &serde_json::from_str(&report::json::json(&[])).unwrap());
+    assert_valid(&schema, &serde_json::from_str(&report::json::json(&[], &[], &[])).unwrap());
     // The schema is closed: a field that it does not know is refused, wherever it is.
     for path in [
         "",
@@ -245,7 +245,7 @@ fn the_json_of_every_run_is_what_the_schema_says() {
 #[test]
 fn the_json_says_what_the_run_says() {
     let runs = all();
-    let document: Value = serde_json::from_str(&report::json::json(&pairs(&runs))).unwrap();
+    let document: Value = serde_json::from_str(&report::json::json(&pairs(&runs), &[], &[])).unwrap();
     for ((policy, run), told) in runs.iter().zip(document["policies"].as_array().unwrap()) {
         assert_eq!(told["name"], *policy.name.value);
         let ticks = told["ticks"].as_array().unwrap();
@@ -278,7 +278,7 @@ fn a_secret_stands_in_no_report() {
     for told in [
         report::text(&pairs[2..3], &layout),
         report::at(&pairs, When::Instant(runs[2].1.events[0].event.time), &layout),
-        report::json::json(&pairs),
+        report::json::json(&pairs, &[], &[]),
         report::csv::csv(&pairs),
         report::markdown::markdown(&pairs),
         report::html::html(&pairs),

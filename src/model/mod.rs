@@ -10,6 +10,7 @@ pub mod finding;
 pub mod input;
 pub mod policy;
 pub mod raw;
+pub mod script;
 pub mod time;
 
 pub use decision::{Bound, Decision, Event, EventKind, Step};

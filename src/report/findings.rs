@@ -64,6 +64,15 @@ pub fn findings(findings: &[Finding], sources: &[Source], layout: &Layout, colou
 /// with lines and columns from 1, columns in characters; the end is exclusive. Places in a source
 /// that is not given have null lines. Ends with a line end.
 pub fn findings_json(findings: &[Finding], sources: &[Source]) -> String {
+    let findings = findings_values(findings, sources);
+    let mut out =
+        serde_json::to_string_pretty(&json!({ "version": 1, "findings": findings })).unwrap_or_default();
+    out.push('\n');
+    out
+}
+
+/// The findings of [`findings_json`].
+pub fn findings_values(findings: &[Finding], sources: &[Source]) -> Vec<Value> {
     let lines: HashMap<&str, (&Source, LineIndex)> =
         sources.iter().map(|s| (&*s.name, (s, LineIndex::new(&s.text)))).collect();
     let label = |label: &Label| {
@@ -79,7 +88,7 @@ pub fn findings_json(findings: &[Finding], sources: &[Source]) -> String {
             "text": label.text,
         })
     };
-    let findings: Vec<Value> = sorted(findings)
+    sorted(findings)
         .into_iter()
         .map(|f| {
             json!({
@@ -90,11 +99,7 @@ pub fn findings_json(findings: &[Finding], sources: &[Source]) -> String {
                 "labels": f.labels.iter().map(label).collect::<Vec<_>>(),
             })
         })
-        .collect();
-    let mut out =
-        serde_json::to_string_pretty(&json!({ "version": 1, "findings": findings })).unwrap_or_default();
-    out.push('\n');
-    out
+        .collect()
 }
 
 /// A source with every byte in its place and nothing in it that steers a terminal.

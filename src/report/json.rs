@@ -6,16 +6,19 @@
 
 use super::Pair;
 use super::fast::{Memo, Times};
+use super::findings::findings_values;
 use crate::decide::reason;
-use crate::model::{Policy, Step};
+use crate::model::{Finding, Policy, Step};
 use crate::sim::trace::{Loop, Run, Score};
+use crate::text::Source;
 use serde::Serialize;
 
 /// The version that stands in the document.
 pub const VERSION: u32 = 1;
 
-/// The JSON document of one or several dry-runs; ends with a line end.
-pub fn json(pairs: &[Pair<'_>]) -> String {
+/// The JSON document of one or several dry-runs and of what was found in their files; ends with
+/// a line end.
+pub fn json(pairs: &[Pair<'_>], findings: &[Finding], sources: &[Source]) -> String {
     let steps: usize = pairs.iter().map(|(_, run)| run.steps.len()).sum();
     let ticks: usize = pairs.iter().map(|(_, run)| run.ticks.len()).sum();
     let mut out = Writer { buffer: Vec::with_capacity(4096 + steps * 120 + ticks * 160) };
@@ -26,7 +29,9 @@ pub fn json(pairs: &[Pair<'_>]) -> String {
         out.raw(if i > 0 { ",\n" } else { "\n" });
         document(&mut out, policy, run);
     }
-    out.raw("\n]}\n");
+    out.raw("\n],\"findings\":");
+    out.value(&findings_values(findings, sources));
+    out.raw("}\n");
     out.finish()
 }
 

@@ -10,6 +10,7 @@ mod depth;
 mod dialect;
 mod errors;
 mod evaluate;
+mod facts;
 mod literal;
 mod outline;
 mod purity;
@@ -18,6 +19,7 @@ mod walk;
 
 use crate::model::finding::{Finding, Level};
 use crate::model::raw::{Outline, RawFile};
+use crate::model::script::ScriptFacts;
 use crate::text::{LineIndex, Source, Span};
 use full_moon::LuaVersion;
 
@@ -46,6 +48,8 @@ pub struct Parsed {
     pub purity: Vec<Finding>,
     /// Whether it calls `policy` anywhere.
     pub declares: bool,
+    /// What is plain from the text where it is a script.
+    pub facts: ScriptFacts,
 }
 
 impl Parsed {
@@ -114,9 +118,17 @@ fn on_this_stack(source: &Source) -> Parsed {
     let block = result.ast().nodes();
     let read = outline::read(source, block);
     let purity = purity::check(source, block);
+    let facts = facts::script_facts(block);
     findings.extend(read.findings);
     findings.sort_by_key(|f| f.labels.first().map(|l| l.span));
-    Parsed { findings, outline: read.outline, literals: read.literals, purity, declares: read.declares }
+    Parsed {
+        findings,
+        outline: read.outline,
+        literals: read.literals,
+        purity,
+        declares: read.declares,
+        facts,
+    }
 }
 
 /// What is left of a parse's findings where Luau's compiler, which is the judge, accepts the

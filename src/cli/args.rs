@@ -1,0 +1,172 @@
+//! What was typed. What it means is worked out by each command. May import: everything.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Autoscaling policy as code: see what a policy would have done, and why.
+#[derive(Debug, Parser)]
+#[command(name = "luascale", version, about, max_term_width = 100, arg_required_else_help = true)]
+#[command(after_help = "Exit status: 0 clean, 1 findings or failed expectations, 3 the environment failed, \
+64 usage or configuration, 70 a bug.")]
+pub struct Cli {
+    /// The command.
+    #[command(subcommand)]
+    pub command: Command,
+    /// When to colour the output.
+    #[arg(long, global = true, value_enum, default_value_t = Colour::Auto, value_name = "WHEN")]
+    pub color: Colour,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run policies on recorded metrics, tick by tick, and say why
+    DryRun(Box<DryRun>),
+    /// Run policy code for a parent process (internal)
+    #[command(name = "__worker", hide = true)]
+    Worker(Worker),
+}
+
+/// When to colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Colour {
+    /// On a terminal, unless NO_COLOR is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// How samples are read.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Samples")]
+pub struct SampleArgs {
+    /// Recorded metrics (CSV, JSON lines, Prometheus query_range JSON, YAML, Parquet), instead of
+    /// those that luascale.yaml maps; may be given several times
+    #[arg(long, short, value_name = "FILE")]
+    pub samples: Vec<PathBuf>,
+    /// Time zone of times that are written without one
+    #[arg(long, value_name = "ZONE")]
+    pub timezone: Option<String>,
+    /// Read Kubernetes quantities: 12500m is 12.5
+    #[arg(long)]
+    pub quantities: bool,
+}
+
+/// How policy code is fenced.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Limits of policy code")]
+pub struct LimitArgs {
+    /// Longest time to load a file
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = duration)]
+    pub load_timeout: u64,
+    /// Longest time of the policy's functions at one tick
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = duration)]
+    pub tick_timeout: u64,
+    /// Longest time of one policy's run
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
+    pub run_timeout: u64,
+}
+
+/// `luascale dry-run`.
+#[derive(Debug, Args)]
+pub struct DryRun {
+    /// A policy file, or a folder: its policies, on the samples that its luascale.yaml maps to them
+    #[arg(default_value = ".", value_name = "PATH")]
+    pub path: PathBuf,
+    /// Only the policies of these names
+    #[arg(long, short, value_name = "NAME")]
+    pub policy: Vec<String>,
+    /// How the samples are read
+    #[command(flatten)]
+    pub samples: SampleArgs,
+    /// How the loop is closed
+    #[command(flatten)]
+    pub run: RunArgs,
+    /// What is printed
+    #[command(flatten)]
+    pub output: OutputArgs,
+    /// The fences
+    #[command(flatten)]
+    pub limits: LimitArgs,
+}
+
+/// How the world is simulated.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Simulation")]
+pub struct RunArgs {
+    /// open: replicas and values as recorded; closed: both follow the policy. Closed is the
+    /// default where the samples have replicas, or a metric is a demand
+    #[arg(long = "loop", value_enum, value_name = "KIND")]
+    pub kind: Option<LoopArg>,
+    /// Replicas that ran while recording, where the samples do not say [default: replicas.min]
+    #[arg(long, value_name = "N")]
+    pub recorded_replicas: Option<u32>,
+    /// Something to go wrong: gap, dropout=METRIC, zero, nan, restart, surge, none-ready, spike,
+    /// dst; may be given several times
+    #[arg(long, value_name = "NAME")]
+    pub scenario: Vec<String>,
+}
+
+/// Open or closed loop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LoopArg {
+    /// Replicas and values as recorded.
+    Open,
+    /// Replicas as decided, values follow them.
+    Closed,
+}
+
+/// What is printed.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Output")]
+pub struct OutputArgs {
+    /// What to print
+    #[arg(long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
+    pub format: Format,
+    /// Where to write it, instead of standard output
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Explain the tick at or before this time, in UTC: 08:15, "Nov 29 15:00", 2026-11-29T15:00:00Z
+    #[arg(long, value_name = "TIME")]
+    pub at: Option<String>,
+    /// Tell what kept it from scaling
+    #[arg(long)]
+    pub why_not: bool,
+    /// Print all events, not the first ones alone
+    #[arg(long)]
+    pub events: bool,
+    /// Draw with ASCII characters alone
+    #[arg(long)]
+    pub ascii: bool,
+}
+
+/// What to print.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people, in a terminal.
+    Text,
+    /// For programs; the schema is in docs/schema.
+    Json,
+    /// One row a tick.
+    Csv,
+    /// For a pull request or a job summary.
+    Markdown,
+    /// One page that works offline.
+    Html,
+}
+
+/// `luascale __worker`.
+#[derive(Debug, Args)]
+pub struct Worker {
+    /// Most address space, in bytes; 0 is unlimited.
+    #[arg(long, default_value_t = 0)]
+    pub memory: u64,
+}
+
+/// Reads a duration as policies write it, in milliseconds.
+fn duration(text: &str) -> Result<u64, String> {
+    let read = crate::model::time::parse_duration(text).map_err(|e| e.to_string())?;
+    u64::try_from(read.0).ok().filter(|ms| *ms > 0).ok_or_else(|| "a limit is more than nothing".into())
+}

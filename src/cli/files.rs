@@ -1,0 +1,254 @@
+//! Files of a policy root: the policies in it, what they require, their samples. Edge.
+//!
+//! Nothing outside the root is read on behalf of policy code, by a symbolic link neither.
+
+#![expect(clippy::disallowed_methods, reason = "this is where the command reads files")]
+
+use super::failure::Failure;
+use crate::lua::Modules;
+use crate::model::Finding;
+use crate::text::{Source, Span};
+use std::io::Read;
+use std::path::{Component, Path, PathBuf};
+
+/// Largest policy or module, in bytes. Real ones are a few kilobytes; the VM has a cap of its own.
+pub const MAX_SOURCE: u64 = 4 << 20;
+
+/// Largest sample, in bytes.
+pub const MAX_SAMPLE: u64 = 512 << 20;
+
+/// Deepest folder below the root that is searched.
+const MAX_DEPTH: usize = 32;
+
+/// The folder that `require` and sample paths start from.
+#[derive(Debug, Clone)]
+pub struct Root {
+    /// As it is shown and joined.
+    pub folder: PathBuf,
+    /// With every link followed, to tell what is outside.
+    canonical: PathBuf,
+}
+
+impl Root {
+    /// A root at a folder.
+    ///
+    /// # Errors
+    /// Where the folder is not there or cannot be entered.
+    pub fn new(folder: &Path) -> Result<Root, Failure> {
+        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        let canonical = std::fs::canonicalize(folder)
+            .map_err(|e| Failure::environment(format!("cannot enter {}: {e}", shown(folder))))?;
+        Ok(Root { folder: folder.to_owned(), canonical })
+    }
+
+    /// A path below the root, with every link followed; a sentence where it is not there or
+    /// leads outside.
+    fn inside(&self, relative: &Path) -> Result<PathBuf, String> {
+        let escapes = relative.components().any(|c| !matches!(c, Component::Normal(_) | Component::CurDir));
+        if escapes {
+            return Err("it leads outside the policy root".into());
+        }
+        let path = self.folder.join(relative);
+        let real = std::fs::canonicalize(&path).map_err(|e| said(&e))?;
+        if real.starts_with(&self.canonical) {
+            Ok(path)
+        } else {
+            Err("a symbolic link leads outside the policy root".into())
+        }
+    }
+
+    /// Reads a file that the policy or the configuration names, relative to the root.
+    ///
+    /// # Errors
+    /// A sentence that says why it cannot be read.
+    pub fn read(&self, relative: &str, limit: u64) -> Result<Vec<u8>, String> {
+        let path = self.inside(Path::new(relative))?;
+        read_limited(&path, limit)
+    }
+
+    /// A path as it is written relative to the root, with `/` between its parts; `None` where
+    /// it is not below it.
+    pub fn relative(&self, path: &Path) -> Option<String> {
+        let real = std::fs::canonicalize(path).ok()?;
+        let below = real.strip_prefix(&self.canonical).ok()?;
+        Some(shown(below))
+    }
+}
+
+impl Modules for Root {
+    fn find(&self, name: &str) -> Result<Source, String> {
+        let word = |part: &str| {
+            !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+        };
+        if !name.split('.').all(word) {
+            return Err("a module is named by words with dots between them, such as \"lib.thresholds\" for lib/thresholds.lua".into());
+        }
+        let relative = format!("{}.lua", name.replace('.', "/"));
+        let bytes = self.read(&relative, MAX_SOURCE).map_err(|why| format!("{relative}: {why}"))?;
+        let shown = shown(&self.folder.join(&relative));
+        source(&shown, bytes).map_err(|finding| finding.message)
+    }
+}
+
+/// Reads a file given on the command line.
+///
+/// # Errors
+/// A sentence that says why it cannot be read.
+pub fn read_limited(path: &Path, limit: u64) -> Result<Vec<u8>, String> {
+    let file = std::fs::File::open(path).map_err(|e| said(&e))?;
+    let about = file.metadata().map_err(|e| said(&e))?;
+    if about.is_dir() {
+        return Err("it is a folder".into());
+    }
+    let mut bytes = Vec::new();
+    // One byte past the limit tells a file that grew, or a device, from one that fits.
+    file.take(limit + 1).read_to_end(&mut bytes).map_err(|e| said(&e))?;
+    if bytes.len() as u64 > limit {
+        return Err(format!("it is larger than {} MiB", limit >> 20));
+    }
+    Ok(bytes)
+}
+
+/// Makes a source of a file's bytes.
+///
+/// # Errors
+/// A finding where they are no text.
+pub fn source(name: &str, bytes: Vec<u8>) -> Result<Source, Finding> {
+    match String::from_utf8(bytes) {
+        Ok(text) if text.contains('\0') => {
+            let at = text.find('\0').unwrap_or_default();
+            let source = Source::new(name, text.replace('\0', "\u{fffd}"));
+            Err(Finding::error("not-text", format!("{name} is no text: a zero byte at {at}"))
+                .at(&source, Span::new(at, at), "here")
+                .help("a policy is plain Lua in UTF-8"))
+        }
+        Ok(text) => Ok(Source::new(name, text)),
+        Err(error) => {
+            let at = error.utf8_error().valid_up_to();
+            let source = Source::new(name, String::from_utf8_lossy(error.as_bytes()).into_owned());
+            Err(Finding::error("not-text", format!("{name} is not UTF-8: byte {at} begins no character"))
+                .at(&source, Span::new(at, at), "here")
+                .help("save the file as UTF-8"))
+        }
+    }
+}
+
+/// The Lua files below a folder, sorted; hidden folders and links to folders are left out.
+///
+/// # Errors
+/// Where a folder cannot be read.
+pub fn lua_files(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let mut found = Vec::new();
+    let mut open = vec![(folder.to_owned(), 0)];
+    while let Some((folder, depth)) = open.pop() {
+        let fail = |e: std::io::Error| {
+            Failure::environment(format!("cannot read the folder {}: {}", shown(&folder), said(&e)))
+        };
+        for entry in std::fs::read_dir(&folder).map_err(fail)? {
+            let entry = entry.map_err(fail)?;
+            let path = entry.path();
+            let kind = entry.file_type().map_err(fail)?;
+            let hidden = entry.file_name().as_encoded_bytes().first() == Some(&b'.');
+            if kind.is_dir() && !hidden && depth < MAX_DEPTH {
+                open.push((path, depth + 1));
+            } else if !kind.is_dir() && !hidden && path.extension().is_some_and(|e| e == "lua" || e == "luau")
+            {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// A path as people read it: `/` between its parts, no `./` in front, control characters escaped.
+pub fn shown(path: &Path) -> String {
+    let text = path.to_string_lossy().replace('\\', "/");
+    let text = text.strip_prefix("./").unwrap_or(&text);
+    text.chars()
+        .flat_map(|c| if c.is_control() { c.escape_default().collect::<Vec<_>>() } else { vec![c] })
+        .collect()
+}
+
+/// The nearest file of this name in a folder or one above it.
+pub fn upward(folder: &Path, name: &str) -> Option<PathBuf> {
+    // A relative folder is joined with `..` only as far as its canonical form goes up.
+    let start = std::fs::canonicalize(folder).ok()?;
+    let mut shown = folder.to_owned();
+    for _ in start.ancestors() {
+        let candidate = shown.join(name);
+        if candidate.is_file() {
+            return Some(candidate);
+        }
+        shown = if shown.file_name().is_some() && !shown.ends_with("..") {
+            shown.parent().map(Path::to_owned).unwrap_or_default()
+        } else {
+            shown.join("..")
+        };
+    }
+    None
+}
+
+/// What an input error means, without the operating system's number.
+fn said(error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => "there is no such file".into(),
+        std::io::ErrorKind::PermissionDenied => "permission denied".into(),
+        _ => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn require_stays_inside_the_root() {
+        let outer = tempfile::tempdir().unwrap();
+        let root = outer.path().join("root");
+        std::fs::create_dir_all(root.join("lib")).unwrap();
+        std::fs::write(root.join("lib/a.lua"), "return 1").unwrap();
+        std::fs::write(outer.path().join("secret.lua"), "return 2").unwrap();
+        let root = Root::new(&root).unwrap();
+        assert_eq!(&*root.find("lib.a").unwrap().text, "return 1");
+        for name in ["..secret", "../secret", "/etc/passwd", "lib/a", "", "lib.", "lib..a", "a b"] {
+            assert!(root.find(name).unwrap_err().contains("words with dots"), "{name}");
+        }
+        assert!(root.find("lib.none").unwrap_err().contains("no such file"));
+        #[cfg(unix)]
+        {
+            std::os::unix::fs::symlink(outer.path().join("secret.lua"), outer.path().join("root/out.lua"))
+                .unwrap();
+            assert!(root.find("out").unwrap_err().contains("outside"));
+            std::os::unix::fs::symlink(outer.path(), outer.path().join("root/up")).unwrap();
+            assert!(root.find("up.secret").unwrap_err().contains("outside"));
+        }
+        assert!(root.read("../secret.lua", 100).unwrap_err().contains("outside"));
+    }
+
+    #[test]
+    fn binary_and_foreign_text_are_findings() {
+        assert!(source("x", vec![b'a', 0]).unwrap_err().message.contains("zero byte"));
+        assert!(source("x", vec![b'a', 0xff]).unwrap_err().message.contains("UTF-8"));
+    }
+
+    #[test]
+    fn large_files_and_folders_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x");
+        std::fs::write(&path, [0; 11]).unwrap();
+        assert!(read_limited(&path, 10).unwrap_err().contains("larger"));
+        assert_eq!(read_limited(&path, 11).unwrap().len(), 11);
+        assert!(read_limited(folder.path(), 10).unwrap_err().contains("folder"));
+    }
+
+    #[test]
+    fn the_nearest_file_upward_is_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let deep = folder.path().join("a/b");
+        std::fs::create_dir_all(&deep).unwrap();
+        std::fs::write(folder.path().join("x.yaml"), "").unwrap();
+        assert_eq!(upward(&deep, "x.yaml"), Some(folder.path().join("x.yaml")));
+        assert_eq!(upward(&deep, "no-such-file.yaml"), None);
+    }
+}

@@ -1,0 +1,323 @@
+//! Runs policy files through worker processes: several at once, results in the files' order.
+//! May import: everything.
+
+use super::failure::Failure;
+use super::files;
+use super::project::Project;
+use crate::lua::Limits;
+use crate::model::{Finding, MetricSource, Policy};
+use crate::sim::RunOptions;
+use crate::sim::samples::ReadOptions;
+use crate::text::{Source, Span};
+use crate::worker::{LoadReply, LoadRequest, Lost, Recorded, RunRequest, SampleFile, Worker};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+/// Address space of a worker before any samples: code, a VM, the parser's thread.
+const BASE_MEMORY: u64 = 512 << 20;
+
+/// Address space for each byte of samples: the text, its numbers, the run.
+const MEMORY_PER_SAMPLE_BYTE: u64 = 24;
+
+/// How much longer than the VM's own deadline the process may take before it is killed.
+const GRACE: Duration = Duration::from_secs(3);
+
+/// Most workers at a time: beyond this the machine, not the number of workers, is the limit.
+const MOST_WORKERS: usize = 8;
+
+/// What is to be done with every policy.
+pub struct Work<'a> {
+    /// The files and their surroundings.
+    pub project: &'a Project,
+    /// Names of the policies asked for; empty: all.
+    pub policies: &'a [String],
+    /// Recordings given on the command line.
+    pub samples: &'a [PathBuf],
+    /// How recordings are read, but for what the configuration says of each.
+    pub read: ReadOptions,
+    /// How the world is simulated.
+    pub options: RunOptions,
+    /// The fences.
+    pub limits: Limits,
+    /// The binary that runs as the worker.
+    pub binary: &'a Path,
+}
+
+/// What became of one file.
+#[derive(Default)]
+pub struct FileResult {
+    /// Its name.
+    pub name: String,
+    /// What was found in it and in its samples.
+    pub findings: Vec<Finding>,
+    /// The texts that the findings point into.
+    pub sources: Vec<Source>,
+    /// Whether the file declares nothing and nothing declares it.
+    pub idle: bool,
+    /// What it printed while it was loaded.
+    pub printed: Vec<String>,
+    /// Each policy's runs.
+    pub runs: Vec<(Policy, Vec<Recorded>)>,
+    /// Names of its policies, those not asked for too.
+    pub names: Vec<String>,
+    /// Why scenarios could not be done to its policies.
+    pub unfit: Vec<String>,
+    /// Names of the modules that it required.
+    pub required: Vec<String>,
+    /// Why luascale itself failed.
+    pub failure: Option<Failure>,
+}
+
+/// Does the work. `progress` is told how many thousandths of it are done.
+pub fn run(work: &Work<'_>, progress: &(dyn Fn(u64) + Sync)) -> Vec<FileResult> {
+    let files = &work.project.files;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let workers = cores.min(files.len()).clamp(1, MOST_WORKERS);
+    let next = AtomicUsize::new(0);
+    let results: Mutex<Vec<Option<FileResult>>> = Mutex::new(files.iter().map(|_| None).collect());
+    let shares: Vec<_> = files.iter().map(|_| AtomicUsize::new(0)).collect();
+    let tell = |file: usize, share: u64| {
+        if let Some(slot) = shares.get(file) {
+            slot.store(usize::try_from(share).unwrap_or(0), Ordering::Relaxed);
+        }
+        let sum: usize = shares.iter().map(|s| s.load(Ordering::Relaxed)).sum();
+        progress((sum / files.len().max(1)) as u64);
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| {
+                let mut bench = Bench { work, worker: None };
+                loop {
+                    let at = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(path) = files.get(at) else { return };
+                    let result = bench.file(path, &|share| tell(at, share));
+                    tell(at, 1000);
+                    // A thread that panicked holding the lock left it whole: slots are only replaced.
+                    let mut slots = results.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                    if let Some(slot) = slots.get_mut(at) {
+                        *slot = Some(result);
+                    }
+                }
+            });
+        }
+    });
+    let slots = results.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    slots.into_iter().flatten().collect()
+}
+
+/// One thread's worker and what it works on.
+struct Bench<'a> {
+    work: &'a Work<'a>,
+    worker: Option<Worker>,
+}
+
+impl Bench<'_> {
+    fn file(&mut self, path: &Path, progress: &dyn Fn(u64)) -> FileResult {
+        let name = files::shown(path);
+        let mut result = FileResult { name: name.clone(), ..FileResult::default() };
+        let read = files::read_limited(path, files::MAX_SOURCE)
+            .map_err(|why| Finding::error("cannot-read", format!("cannot read {name}: {why}")))
+            .and_then(|bytes| files::source(&name, bytes));
+        let source = match read {
+            Ok(source) => source,
+            Err(finding) => {
+                result.findings.push(finding);
+                return result;
+            }
+        };
+        let entry = self.work.project.entry(path);
+        let declared = entry.is_some();
+        let request = LoadRequest { source: source.clone(), entry, limits: self.work.limits };
+        let loaded = match self.load(&request) {
+            Ok(loaded) => loaded,
+            Err(lost) => {
+                result.lose(&lost, "loading", &source, Span::default());
+                return result;
+            }
+        };
+        let LoadReply { policies, findings, sources, script, printed } = loaded;
+        result.idle = script && !declared && self.work.project.folder;
+        if result.idle {
+            return result;
+        }
+        result.required = sources.iter().skip(1).map(|s| s.name.to_string()).collect();
+        result.names = policies.iter().map(|p| p.name.value.clone()).collect();
+        result.findings = findings;
+        result.sources = sources;
+        result.printed = printed;
+        let wanted = |p: &Policy| self.work.policies.is_empty() || self.work.policies.contains(&p.name.value);
+        let chosen: Vec<(u32, Policy)> = (0..).zip(policies).filter(|(_, p)| wanted(p)).collect();
+        let total = chosen.len() as u64;
+        for (done, (index, policy)) in (0..).zip(chosen) {
+            let share = |part: u64| progress((done * 1000 + part) / total.max(1));
+            self.policy(index, policy, &request, &source, &mut result, &share);
+        }
+        result
+    }
+
+    fn policy(
+        &mut self,
+        index: u32,
+        policy: Policy,
+        load: &LoadRequest,
+        source: &Source,
+        result: &mut FileResult,
+        progress: &dyn Fn(u64),
+    ) {
+        let samples = match self.samples(&policy) {
+            Ok(samples) => samples,
+            Err(found) => {
+                result.findings.extend(found);
+                return;
+            }
+        };
+        // A worker that an earlier policy of the file took along is replaced, and loads again.
+        if self.worker.as_ref().is_none_or(Worker::is_lost)
+            && let Err(lost) = self.load(load)
+        {
+            result.lose(&lost, "loading", source, policy.name.span);
+            return;
+        }
+        let bytes: usize = samples.iter().map(|s| s.bytes.len()).sum();
+        let reading = Duration::from_secs(10 + bytes as u64 / 2_000_000);
+        let runs = Duration::from_millis(load.limits.run_ms) + GRACE;
+        let patience = reading + runs * u32::try_from(samples.len().max(1)).unwrap_or(u32::MAX);
+        let mut options = self.work.options.clone();
+        options.scenarios.retain(|scenario| match scenario.fits(&policy) {
+            Ok(()) => true,
+            Err(why) => {
+                result.unfit.push(why);
+                false
+            }
+        });
+        let request = RunRequest { policy: index, samples, options };
+        let Some(worker) = &mut self.worker else { return };
+        let mut share = |done: u64, total: u64| progress(done * 1000 / total.max(1));
+        match worker.run(request, patience, &mut share) {
+            Ok(reply) => {
+                result.findings.extend(reply.findings);
+                result.sources.extend(reply.sources);
+                result.runs.push((policy, reply.runs));
+            }
+            Err(lost) => {
+                let doing = format!("running policy \"{}\"", policy.name.value);
+                result.lose(&lost, &doing, source, policy.name.span);
+            }
+        }
+    }
+
+    fn load(&mut self, request: &LoadRequest) -> Result<LoadReply, Lost> {
+        if self.worker.as_ref().is_none_or(Worker::is_lost) {
+            self.worker = Some(Worker::start(self.work.binary, self.memory())?);
+        }
+        let patience = Duration::from_millis(request.limits.load_ms) + GRACE;
+        match &mut self.worker {
+            Some(worker) => worker.load(request.clone(), &self.work.project.root, patience),
+            None => Err(Lost::Start("there is none".into())),
+        }
+    }
+
+    /// Address space that the worker needs for the largest set of samples that it may be handed.
+    #[expect(clippy::disallowed_methods, reason = "the size of the samples is in the file system")]
+    fn memory(&self) -> u64 {
+        let size = |path: &Path| std::fs::metadata(path).map_or(0, |m| m.len().min(files::MAX_SAMPLE));
+        let given: u64 = self.work.samples.iter().map(|p| size(p)).sum();
+        let config = &self.work.project.config;
+        let folder = &self.work.project.root.folder;
+        let mapped = config
+            .samples
+            .iter()
+            .map(|entry| entry.files.iter().map(|file| size(&folder.join(&file.path.value))).sum::<u64>());
+        let most = mapped.max().unwrap_or(0).max(given);
+        BASE_MEMORY.saturating_add(most.saturating_mul(MEMORY_PER_SAMPLE_BYTE))
+    }
+
+    /// The recordings of a policy: those of the command line; else those that the configuration
+    /// maps to it, and the files that its metrics name.
+    fn samples(&self, policy: &Policy) -> Result<Vec<SampleFile>, Vec<Finding>> {
+        let mut options = self.work.read.clone();
+        options.metrics = Some(policy.metrics.iter().map(|m| m.name.value.clone()).collect());
+        let labels =
+            policy.metrics.iter().filter_map(|m| Some((m.name.value.clone(), m.replica_label.clone()?)));
+        options.replica_labels = labels.collect();
+        if let [only] = policy.metrics.as_slice() {
+            // An answer to an expression has no name; with one metric there is no doubt whose it is.
+            options.metric = Some(only.name.value.clone());
+        }
+        let mut samples = Vec::new();
+        let mut findings = Vec::new();
+        for path in self.work.samples {
+            let name = files::shown(path);
+            match files::read_limited(path, files::MAX_SAMPLE) {
+                Ok(bytes) => samples.push(SampleFile { name, bytes, options: options.clone(), column: None }),
+                Err(why) => findings
+                    .push(Finding::error("cannot-read", format!("cannot read the samples {name}: {why}"))),
+            }
+        }
+        if !self.work.samples.is_empty() {
+            return if findings.is_empty() { Ok(samples) } else { Err(findings) };
+        }
+        let root = &self.work.project.root;
+        for file in self.work.project.config.samples(&policy.name.value) {
+            let mut options = options.clone();
+            options.columns.clone_from(&file.columns);
+            if file.timezone.is_some() {
+                options.timezone.clone_from(&file.timezone);
+            }
+            match root.read(&file.path.value, files::MAX_SAMPLE) {
+                Ok(bytes) => {
+                    let name = files::shown(&root.folder.join(&file.path.value));
+                    samples.push(SampleFile { name, bytes, options, column: None });
+                }
+                Err(why) => {
+                    let message = format!("cannot read the samples {}: {why}", file.path.value);
+                    let finding = Finding::error("cannot-read", message);
+                    findings.push(match &self.work.project.config_source {
+                        Some(source) => finding.at(source, file.path.span, "named here"),
+                        None => finding,
+                    });
+                }
+            }
+        }
+        for metric in &policy.metrics {
+            let MetricSource::File { path, column } = &metric.source else { continue };
+            match root.read(&path.value, files::MAX_SAMPLE) {
+                Ok(bytes) => {
+                    let name = files::shown(&root.folder.join(&path.value));
+                    let column = Some((metric.name.value.clone(), column.clone()));
+                    samples.push(SampleFile { name, bytes, options: options.clone(), column });
+                }
+                Err(why) => findings.push(Finding::error(
+                    "cannot-read",
+                    format!("cannot read {} for the metric {}: {why}", path.value, metric.name.value),
+                )),
+            }
+        }
+        if findings.is_empty() { Ok(samples) } else { Err(findings) }
+    }
+}
+
+impl FileResult {
+    /// The worker gave no answer: a finding of this file, or a failure of luascale itself.
+    fn lose(&mut self, lost: &Lost, doing: &str, source: &Source, span: Span) {
+        let message = format!("{doing} {} failed: {lost}", source.name);
+        match lost {
+            Lost::Start(_) => self.failure = Some(Failure::environment(message)),
+            Lost::Bug(_) => self.failure = Some(Failure::bug(message)),
+            Lost::Deadline(_) | Lost::Ended(_) => {
+                let finding = Finding::error("limit-exceeded", message)
+                    .help("policy code runs in a process of its own, under limits of time and memory; look for a loop without an end");
+                self.findings.push(if span.is_empty() {
+                    finding
+                } else {
+                    finding.at(source, span, "this policy")
+                });
+                if !self.sources.contains(source) {
+                    self.sources.push(source.clone());
+                }
+            }
+        }
+    }
+}

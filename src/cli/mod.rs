@@ -1,0 +1,69 @@
+//! The command line: arguments in, an exit status out. May import: everything.
+
+mod args;
+mod dry_run;
+mod failure;
+mod files;
+mod jobs;
+mod project;
+mod terminal;
+
+use crate::worker;
+use args::{Cli, Command};
+use clap::Parser;
+use clap::error::ErrorKind;
+use failure::{Failure, status};
+use std::io::Write;
+use terminal::Terminal;
+
+/// What a command came to: its exit status, or why it could not do its work.
+type Outcome = Result<u8, Failure>;
+
+/// Runs the command that the process was started with and gives its exit status.
+pub fn main() -> u8 {
+    std::panic::set_hook(Box::new(|info| {
+        let what = info.payload_as_str().unwrap_or("no message");
+        let place = info.location().map(|l| format!(" at {}:{}", l.file(), l.line())).unwrap_or_default();
+        let mut stderr = std::io::stderr().lock();
+        // Nothing is left to do where standard error is gone too.
+        let _ = writeln!(stderr, "luascale failed{place}: {what}");
+        let _ = writeln!(stderr, "  hint: this is a bug; please report it with the command and the files");
+    }));
+    std::panic::catch_unwind(parsed).unwrap_or(status::BUG)
+}
+
+fn parsed() -> u8 {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help goes to standard output and is no mistake; the rest is.
+            let _ = error.print();
+            return match error.kind() {
+                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => status::CLEAN,
+                _ => status::USAGE,
+            };
+        }
+    };
+    let terminal = Terminal::new(cli.color);
+    let outcome = match cli.command {
+        Command::DryRun(args) => dry_run::run(&args, &terminal),
+        Command::Worker(args) => return serve(args.memory),
+    };
+    outcome.unwrap_or_else(|failure| {
+        terminal.say(&failure.to_string());
+        failure.status()
+    })
+}
+
+/// The other end of [`worker::Worker`].
+fn serve(memory: u64) -> u8 {
+    match worker::child::serve(memory, std::io::stdin().lock(), std::io::stdout().lock()) {
+        Ok(()) => status::CLEAN,
+        // The parent is gone: there is nobody to tell.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => status::CLEAN,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "{error}");
+            worker::PANICKED
+        }
+    }
+}

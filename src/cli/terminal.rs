@@ -1,0 +1,115 @@
+//! The streams that people read: their width, their colours, a progress bar. Edge.
+
+#![expect(clippy::disallowed_methods, reason = "reports are written to files where asked for")]
+
+use super::args::Colour;
+use super::failure::Failure;
+use super::files::shown;
+use crate::model::Finding;
+use crate::report::{self, Charset, Layout};
+use crate::text::Source;
+use anstream::{AutoStream, ColorChoice};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+use std::time::Duration;
+
+/// Width assumed where the output is no terminal.
+const PLAIN_WIDTH: usize = 100;
+
+/// How long work goes on before a progress bar appears.
+const PATIENCE: Duration = Duration::from_millis(400);
+
+/// Standard output and standard error.
+pub struct Terminal {
+    choice: ColorChoice,
+    width: usize,
+}
+
+impl Terminal {
+    /// With colours where `colour` and the streams have it so.
+    pub fn new(colour: Colour) -> Terminal {
+        let choice = match colour {
+            Colour::Auto => ColorChoice::Auto,
+            Colour::Always => ColorChoice::Always,
+            Colour::Never => ColorChoice::Never,
+        };
+        let size = terminal_size::terminal_size().map(|(terminal_size::Width(w), _)| usize::from(w));
+        let width = if io::stdout().is_terminal() { size.unwrap_or(PLAIN_WIDTH) } else { PLAIN_WIDTH };
+        Terminal { choice, width }
+    }
+
+    /// How reports are laid out.
+    pub fn layout(&self, ascii: bool, all_events: bool) -> Layout {
+        let charset = if ascii { Charset::Ascii } else { Charset::Unicode };
+        Layout { width: self.width, charset, all_events }
+    }
+
+    /// A line on standard error.
+    pub fn say(&self, line: &str) {
+        // Where standard error is gone there is nobody to tell.
+        let _ = writeln!(AutoStream::new(io::stderr(), self.choice).lock(), "{line}");
+    }
+
+    /// Findings on standard error, most important first.
+    pub fn findings(&self, findings: &[Finding], sources: &[Source], layout: &Layout) {
+        if findings.is_empty() {
+            return;
+        }
+        let stderr = AutoStream::new(io::stderr(), self.choice);
+        let colour = stderr.current_choice() != ColorChoice::Never;
+        let _ = stderr.lock().write_all(report::findings(findings, sources, layout, colour).as_bytes());
+    }
+
+    /// A report, on standard output or into a file.
+    ///
+    /// # Errors
+    /// Where it cannot be written; a reader that went away (`| head`) is none.
+    pub fn print(&self, text: &str, into: Option<&Path>) -> Result<(), Failure> {
+        let Some(path) = into else {
+            let mut stdout = AutoStream::new(io::stdout(), self.choice).lock();
+            return match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+                Err(e) if e.kind() != io::ErrorKind::BrokenPipe => {
+                    Err(Failure::environment(format!("cannot write to standard output: {e}")))
+                }
+                _ => Ok(()),
+            };
+        };
+        let plain = anstream::adapter::strip_str(text).to_string();
+        std::fs::write(path, plain)
+            .map_err(|e| Failure::environment(format!("cannot write {}: {e}", shown(path))))
+    }
+
+    /// A bar that appears where work takes long and somebody looks.
+    pub fn progress(&self, what: &str) -> Progress {
+        let watched = io::stderr().is_terminal() && self.choice != ColorChoice::Never;
+        let bar = ProgressBar::with_draw_target(Some(1000), ProgressDrawTarget::hidden());
+        if let Ok(style) = ProgressStyle::with_template("{msg} [{bar:40}] {percent}%  {eta} left") {
+            bar.set_style(style.progress_chars("=> "));
+        }
+        bar.set_message(what.to_owned());
+        Progress { bar, watched }
+    }
+}
+
+/// A progress bar, hidden until it has been needed for a while.
+pub struct Progress {
+    bar: ProgressBar,
+    watched: bool,
+}
+
+impl Progress {
+    /// Thousandths done.
+    pub fn set(&self, done: u64) {
+        if self.watched && self.bar.is_hidden() && self.bar.elapsed() > PATIENCE {
+            self.bar.set_draw_target(ProgressDrawTarget::stderr());
+        }
+        self.bar.set_position(done);
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}

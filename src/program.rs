@@ -1,0 +1,141 @@
+//! A file, loaded: its text read, its code run once, its policies built and checked.
+//!
+//! May import: `text`, `model`, `catalogue`, `syntax`, `lua`.
+
+use crate::catalogue::Table;
+use crate::lua::{self, Clock, Limits, Loaded, Modules, VmConditions};
+use crate::model::Policy;
+use crate::model::build::{self, File};
+use crate::model::finding::{Finding, Level};
+use crate::model::raw::{Node, RawTable};
+use crate::model::script::ScriptFacts;
+use crate::syntax::{self, Parsed};
+use crate::text::Source;
+use serde::{Deserialize, Serialize};
+
+/// What luascale.yaml declares for a script.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    /// The configuration file.
+    pub source: Source,
+    /// The fields of the entry.
+    pub table: RawTable,
+    /// Where they stand.
+    pub node: Node,
+}
+
+/// A file that was loaded, or the findings that say why it was not.
+pub struct Program {
+    /// The policies that are sound, in the order declared.
+    pub policies: Vec<Policy>,
+    /// What was found, in the order of the text.
+    pub findings: Vec<Finding>,
+    /// The file, then all that findings may point into.
+    pub sources: Vec<Source>,
+    /// Whether it is a script.
+    pub script: bool,
+    /// What it printed while it was loaded.
+    pub printed: Vec<String>,
+    /// What is plain from a script's text.
+    pub facts: ScriptFacts,
+    loaded: Option<Loaded>,
+}
+
+impl Program {
+    /// A file that could not even be tried.
+    pub fn broken(source: Source, findings: Vec<Finding>, beside: Vec<Source>) -> Program {
+        let mut sources = vec![source];
+        sources.extend(beside);
+        Program {
+            policies: Vec::new(),
+            findings,
+            sources,
+            script: false,
+            printed: Vec::new(),
+            facts: ScriptFacts::default(),
+            loaded: None,
+        }
+    }
+
+    /// Loads a file. What is wrong with it is in [`Program::findings`], all of it at once; a
+    /// policy with an error is not among [`Program::policies`].
+    pub fn load(
+        source: &Source,
+        entry: Option<&Entry>,
+        modules: &dyn Modules,
+        catalogue: &Table,
+        limits: &Limits,
+        clock: Clock,
+    ) -> Program {
+        let parsed = syntax::parse(source);
+        let beside = entry.map(|e| e.source.clone()).into_iter().collect();
+        let mut program = Program::broken(source.clone(), Vec::new(), beside);
+        let loaded = match lua::load(source, modules, limits, clock) {
+            Ok(loaded) => loaded,
+            Err(errors) => {
+                program.findings = not_loaded(source, parsed, errors, catalogue);
+                return program;
+            }
+        };
+        program.sources.extend(loaded.required.iter().cloned());
+        program.script = loaded.script;
+        program.printed.clone_from(&loaded.printed);
+        let outline = parsed.outline;
+        let mut findings = syntax::parser_limits(parsed.findings);
+        let (policies, found) = if loaded.script {
+            let entry = entry.map(|e| build::Entry { table: &e.table, node: &e.node, source: &e.source });
+            let (policy, found) = build::script(stem(&source.name), source, entry, catalogue);
+            program.facts = parsed.facts;
+            (policy.into_iter().collect(), found)
+        } else {
+            findings.extend(parsed.purity);
+            for module in &loaded.required {
+                findings.extend(syntax::parse(module).purity);
+            }
+            let required = &loaded.required;
+            build::policies(&File { raw: &loaded.raw, source, required, outline: &outline, catalogue })
+        };
+        // A function that keeps state may be reached from any policy of the file.
+        let unsound = findings.iter().any(|f| f.level == Level::Error);
+        program.policies = if unsound { Vec::new() } else { policies };
+        findings.extend(found);
+        program.findings = in_order(findings, source);
+        program.loaded = Some(loaded);
+        program
+    }
+
+    /// Who answers the functions of one of [`Program::policies`].
+    pub fn conditions(&self, policy: &Policy) -> Option<VmConditions> {
+        self.loaded.as_ref().map(|loaded| loaded.bind(policy))
+    }
+}
+
+/// What is wrong with a file that the VM refused. The parser's findings are preferred where
+/// both speak of the text, since they name the construct; where the code failed while it ran,
+/// the literals that can be read are checked too.
+fn not_loaded(source: &Source, parsed: Parsed, errors: Vec<Finding>, catalogue: &Table) -> Vec<Finding> {
+    if !parsed.is_sound() {
+        return in_order(parsed.findings, source);
+    }
+    let mut findings = errors;
+    findings.extend(parsed.findings);
+    if parsed.declares {
+        findings.extend(parsed.purity);
+        let (raw, outline) = (&parsed.literals, &parsed.outline);
+        let (_, found) = build::policies(&File { raw, source, required: &[], outline, catalogue });
+        findings.extend(found);
+    }
+    in_order(findings, source)
+}
+
+/// The order of the text, the file itself before what it required.
+fn in_order(mut findings: Vec<Finding>, source: &Source) -> Vec<Finding> {
+    findings.sort_by_key(|f| f.labels.first().map(|l| (l.source != source.name, l.source.clone(), l.span)));
+    findings
+}
+
+/// What a script is called: its file's name without folder and extension.
+fn stem(name: &str) -> &str {
+    let file = name.rsplit('/').next().unwrap_or(name);
+    file.strip_suffix(".lua").or_else(|| file.strip_suffix(".luau")).unwrap_or(file)
+}

@@ -1,0 +1,187 @@
+//! The child's side: fence itself, then load and run what the parent asks for, until it ends.
+//!
+//! May import: the core, `protocol`. Edge: it reads the clock for the deadlines.
+
+#![expect(clippy::disallowed_methods, reason = "the deadlines of policy code need a clock")]
+
+use super::protocol;
+use super::recordings;
+use super::{LoadRequest, Recorded, Reply, Request, RunReply, RunRequest};
+use crate::catalogue;
+use crate::lua::{Clock, Modules};
+use crate::program::Program;
+use crate::sim;
+use crate::text::Source;
+use std::cell::RefCell;
+use std::io::{self, Read, Write};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Shortest time between two messages on the progress of a run.
+const PROGRESS_EVERY: Duration = Duration::from_millis(50);
+
+/// Serves requests until the other side closes.
+///
+/// # Errors
+/// Where the other side speaks no sense or is gone.
+pub fn serve(memory: u64, input: impl Read, output: impl Write) -> io::Result<()> {
+    fence(memory)?;
+    let pipe = Pipe(RefCell::new(Ends { input, output }));
+    let mut program: Option<Program> = None;
+    while let Some(request) = pipe.read()? {
+        match request {
+            Request::Load(request) => {
+                // The file before is forgotten first: its VM must not count against this one.
+                drop(program.take());
+                let loaded = load(*request, &pipe);
+                pipe.write(&Reply::Loaded(Box::new(super::LoadReply {
+                    policies: loaded.policies.clone(),
+                    findings: loaded.findings.clone(),
+                    sources: loaded.sources.clone(),
+                    script: loaded.script,
+                    printed: loaded.printed.clone(),
+                })))?;
+                program = Some(loaded);
+            }
+            Request::Run(request) => {
+                let Some(program) = &program else {
+                    return Err(nonsense("a run before any file was loaded"));
+                };
+                let reply = run(program, *request, &pipe)?;
+                pipe.write(&Reply::Ran(Box::new(reply)))?;
+            }
+            Request::Module(_) => return Err(nonsense("a module that nobody asked for")),
+        }
+    }
+    Ok(())
+}
+
+fn nonsense(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, what)
+}
+
+/// Gives up what policy code could misuse if it ever left the VM.
+fn fence(memory: u64) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, Rlimit, setrlimit};
+        close_inherited();
+        let limit = |resource, most| setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) });
+        if memory > 0 {
+            limit(Resource::As, memory)?;
+        }
+        limit(Resource::Fsize, 0)?;
+        limit(Resource::Core, 0)?;
+        // The three pipes, and the address space's own needs while it starts threads.
+        limit(Resource::Nofile, 16)?;
+    }
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::process::{
+            DumpableBehavior, Signal, set_dumpable_behavior, set_parent_process_death_signal,
+        };
+        set_parent_process_death_signal(Some(Signal::KILL))?;
+        // The policy's process shows its memory to nobody.
+        set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
+    }
+    let _ = memory;
+    Ok(())
+}
+
+/// Closes what the parent left open beside the three pipes: a build tool's job server, a log, a
+/// socket that was not marked to be closed.
+#[cfg(unix)]
+#[allow(unsafe_code, reason = "a descriptor that nothing owns can be closed in no other way")]
+fn close_inherited() {
+    use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+    let Ok(entries) = std::fs::read_dir(if cfg!(target_os = "linux") { "/proc/self/fd" } else { "/dev/fd" })
+    else {
+        return;
+    };
+    let open: Vec<RawFd> = entries.filter_map(|e| e.ok()?.file_name().to_str()?.parse().ok()).collect();
+    for fd in open.into_iter().filter(|fd| *fd > 2) {
+        // The listing's own descriptor is among them and closed by now.
+        // SAFETY: this runs before the child opens anything or starts a thread, so that no value
+        // of this process owns a descriptor above 2; the flag is read first, so that only what is
+        // still open is taken.
+        let fd = unsafe {
+            if rustix::io::fcntl_getfd(std::os::fd::BorrowedFd::borrow_raw(fd)).is_err() {
+                continue;
+            }
+            OwnedFd::from_raw_fd(fd)
+        };
+        drop(fd);
+    }
+}
+
+struct Ends<R, W> {
+    input: R,
+    output: W,
+}
+
+/// Both directions: loading asks for modules in the midst of answering.
+struct Pipe<R, W>(RefCell<Ends<R, W>>);
+
+impl<R: Read, W: Write> Pipe<R, W> {
+    fn read(&self) -> io::Result<Option<Request>> {
+        protocol::read(&mut self.0.borrow_mut().input)
+    }
+
+    fn write(&self, reply: &Reply) -> io::Result<()> {
+        protocol::write(&mut self.0.borrow_mut().output, reply)
+    }
+}
+
+impl<R: Read, W: Write> Modules for Pipe<R, W> {
+    fn find(&self, name: &str) -> Result<Source, String> {
+        let lost = |e: io::Error| format!("the parent process cannot be asked for it: {e}");
+        self.write(&Reply::Need(name.into())).map_err(lost)?;
+        match self.read().map_err(lost)? {
+            Some(Request::Module(found)) => found,
+            _ => Err("the parent process did not answer".into()),
+        }
+    }
+}
+
+fn clock() -> Clock {
+    let start = Instant::now();
+    Arc::new(move || u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX))
+}
+
+fn load<R: Read, W: Write>(request: LoadRequest, pipe: &Pipe<R, W>) -> Program {
+    let catalogue = catalogue::Table::new();
+    Program::load(&request.source, request.entry.as_ref(), pipe, &catalogue, &request.limits, clock())
+}
+
+fn run<R: Read, W: Write>(program: &Program, request: RunRequest, pipe: &Pipe<R, W>) -> io::Result<RunReply> {
+    let policy = program.policies.get(request.policy as usize);
+    let (Some(policy), Some(conditions)) = (policy, policy.and_then(|p| program.conditions(p))) else {
+        return Err(nonsense("a policy that the file does not have"));
+    };
+    let recordings = match recordings::read(&request.samples) {
+        Ok(recordings) => recordings,
+        Err((findings, sources)) => return Ok(RunReply { runs: Vec::new(), findings, sources }),
+    };
+    drop(request.samples);
+    let mut last = Instant::now();
+    let mut broken = None;
+    let mut runs = Vec::new();
+    let total = recordings.len().max(1);
+    for (done, recording) in recordings.iter().enumerate() {
+        let mut progress = |ticks: usize, of: usize| {
+            if last.elapsed() >= PROGRESS_EVERY {
+                last = Instant::now();
+                let (done, total) = ((done * of + ticks) as u64, (of * total) as u64);
+                broken = pipe.write(&Reply::Progress { done, total }).err().or(broken.take());
+            }
+        };
+        let mut run = sim::run(policy, &recording.samples, &conditions, &request.options, &mut progress);
+        run.samples.clone_from(&recording.names);
+        run.notes.splice(0..0, program.facts.notes());
+        runs.push(Recorded { run });
+    }
+    match broken {
+        Some(error) => Err(error),
+        None => Ok(RunReply { runs, findings: Vec::new(), sources: Vec::new() }),
+    }
+}

@@ -1,0 +1,122 @@
+//! The killable process: policy code runs in a child of this binary, never in it.
+//!
+//! The child (`luascale __worker`) starts with an empty environment and limits of its own, reads
+//! requests from its standard input and answers on its standard output, and touches nothing
+//! else. One child serves many files, one after the other. The parent holds the deadline and
+//! kills. May import: the core. Edge.
+
+pub mod child;
+pub mod parent;
+pub mod protocol;
+mod recordings;
+
+pub use parent::{Lost, Worker, own_binary};
+
+use crate::lua::Limits;
+use crate::model::{Finding, Policy};
+use crate::program::Entry;
+use crate::sim::RunOptions;
+use crate::sim::samples::ReadOptions;
+use crate::sim::trace::Run;
+use crate::text::Source;
+use serde::{Deserialize, Serialize};
+
+/// Exit status of a worker that panicked.
+pub const PANICKED: u8 = 70;
+
+/// What the parent asks.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum Request {
+    /// Load a file, and forget the one before.
+    Load(Box<LoadRequest>),
+    /// The module that the child needs.
+    Module(Result<Source, String>),
+    /// Run a policy of the file that is loaded.
+    Run(Box<RunRequest>),
+}
+
+/// A file to load.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct LoadRequest {
+    /// The file.
+    pub source: Source,
+    /// Its entry under `policies:` in luascale.yaml.
+    pub entry: Option<Entry>,
+    /// The fences.
+    pub limits: Limits,
+}
+
+/// What the child answers.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum Reply {
+    /// It needs a module, by the name that `require` was given.
+    Need(String),
+    /// The file is loaded, or cannot be.
+    Loaded(Box<LoadReply>),
+    /// A run goes on.
+    Progress {
+        /// Ticks done.
+        done: u64,
+        /// Ticks there are.
+        total: u64,
+    },
+    /// A run has ended.
+    Ran(Box<RunReply>),
+}
+
+/// A loaded file.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct LoadReply {
+    /// The policies that are sound.
+    pub policies: Vec<Policy>,
+    /// What was found, errors and notes.
+    pub findings: Vec<Finding>,
+    /// The file and all that it required, for showing findings.
+    pub sources: Vec<Source>,
+    /// Whether it is a script.
+    pub script: bool,
+    /// What it printed while loading.
+    pub printed: Vec<String>,
+}
+
+/// A policy to run.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct RunRequest {
+    /// Index in [`LoadReply::policies`].
+    pub policy: u32,
+    /// The recordings.
+    pub samples: Vec<SampleFile>,
+    /// How the world is simulated.
+    pub options: RunOptions,
+}
+
+/// A recording, as bytes.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct SampleFile {
+    /// Its name.
+    pub name: String,
+    /// What is in it.
+    pub bytes: Vec<u8>,
+    /// How it is read.
+    pub options: ReadOptions,
+    /// `(metric, column)` where one column is read as one metric, as `file` declares.
+    pub column: Option<(String, String)>,
+}
+
+/// Runs, or why there are none.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct RunReply {
+    /// One a recording; none where the samples cannot be read.
+    pub runs: Vec<Recorded>,
+    /// What was found in the samples.
+    pub findings: Vec<Finding>,
+    /// The texts that the findings point into.
+    pub sources: Vec<Source>,
+}
+
+/// A run on one recording.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Recorded {
+    /// The run.
+    pub run: Run,
+}

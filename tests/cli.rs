@@ -1,0 +1,214 @@
+//! The command as its user meets it: what is printed, where, and with which exit status.
+#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod support;
+
+use support::Folder;
+
+const POLICY: &str = "policy \"web\" {
+  replicas = { min = 2, max = 10 },
+  metrics = { cpu = { unit = \"ratio\", per = \"replica\", saturation = 1 } },
+  track = { cpu = 0.5 },
+}
+";
+
+const SAMPLES: &str = "time,cpu,replicas
+2026-03-02T09:00:00Z,0.5,4
+2026-03-02T09:01:00Z,0.9,4
+2026-03-02T09:02:00Z,0.9,4
+2026-03-02T09:03:00Z,0.5,4
+";
+
+fn web() -> Folder {
+    Folder::with(&[("web.lua", POLICY), ("samples.csv", SAMPLES)])
+}
+
+#[test]
+fn a_clean_dry_run_exits_0_and_says_what_happened_first() {
+    let ran = web().luascale(&["dry-run", "web.lua", "--samples", "samples.csv"]).expect(0);
+    let first = ran.stdout.lines().next().unwrap();
+    assert!(first.contains("web") && first.contains("scaled"), "{first}");
+    assert_eq!(ran.stderr, "");
+    assert!(!ran.stdout.contains('\u{1b}'), "colours where nobody looks");
+    let ran = web().luascale(&["dry-run", "web.lua", "-s", "samples.csv", "--color", "always"]).expect(0);
+    assert!(ran.stdout.contains('\u{1b}'));
+}
+
+#[test]
+fn every_kind_of_failure_has_its_exit_status() {
+    let folder = web();
+    folder.write("broken.lua", b"policy \"x\" { replicas = { min = 5, max = 3 } }");
+    folder.write("bad.csv", b"time,cpu\n2026-03-02T09:00:00Z,12500m\n");
+    for (args, status, says) in [
+        (vec!["--version"], 0, "luascale"),
+        (vec!["dry-run", "--help"], 0, "--scenario"),
+        (vec![], 64, "Usage"),
+        (vec!["dry-run", "--no-such-flag"], 64, "--no-such-flag"),
+        (vec!["dry-run", "nowhere.lua"], 64, "nowhere.lua"),
+        (vec!["dry-run", "web.lua", "--scenario", "gab"], 64, "gap"),
+        (vec!["dry-run", "web.lua", "--scenario", "dropout=cpo"], 64, "dropout=cpu"),
+        (vec!["dry-run", "web.lua", "--timezone", "Mars/Base"], 64, "Mars/Base"),
+        (vec!["dry-run", "web.lua", "--policy", "wep"], 64, "web"),
+        (vec!["dry-run", "web.lua", "--load-timeout", "5"], 64, "5s"),
+        (vec!["dry-run", "web.lua", "-s", "samples.csv", "--at", "noon"], 64, "15:00"),
+        (vec!["dry-run", "broken.lua"], 1, "broken.lua:1"),
+        (vec!["dry-run", "web.lua", "-s", "bad.csv"], 1, "--quantities"),
+        (vec!["dry-run", "web.lua", "-s", "none.csv"], 1, "none.csv"),
+        (
+            vec!["dry-run", "web.lua", "-s", "samples.csv", "-o", "no/such/folder.txt"],
+            3,
+            "no/such/folder.txt",
+        ),
+    ] {
+        folder.luascale(&args).expect(status).says(says);
+    }
+}
+
+#[test]
+fn a_mistake_in_the_configuration_points_at_its_line() {
+    let folder = web();
+    folder.write("luascale.yaml", b"samples:\n  web: [ samples.csv ]\nsampels: {}\n");
+    folder.luascale(&["dry-run", "."]).expect(64).says("luascale.yaml:3").says("samples");
+}
+
+#[test]
+fn a_folder_runs_what_its_configuration_maps() {
+    let folder = web();
+    folder.write("luascale.yaml", b"samples:\n  web: [ samples.csv ]\n");
+    folder.write("lib/thresholds.lua", b"return { hot = 0.8 }");
+    folder.write(
+        "other.lua",
+        b"local t = require \"lib.thresholds\"
+policy \"other\" { replicas = { max = 3 }, metrics = { cpu = { unit = \"ratio\" } },
+  scale_out = { { when = function(m) return m.cpu > t.hot end, add = 1 } } }",
+    );
+    let ran = folder.luascale(&["dry-run", ".", "--format", "json"]).expect(0);
+    let json = ran.json();
+    let names: Vec<_> = json["policies"].as_array().unwrap().iter().map(|p| &p["name"]).collect();
+    assert_eq!(names, ["other", "web"]);
+    // A required module is no script that somebody forgot to declare.
+    assert!(!ran.stderr.contains("left out"), "{}", ran.stderr);
+    folder.write("stray.lua", b"print(1)");
+    folder.luascale(&["dry-run", "."]).expect(0).says("stray.lua declares no policy");
+    // From a folder below, the configuration above is found, and its root is where paths start.
+    folder.write("deep/er/web2.lua", POLICY.replace("\"web\"", "\"web2\"").as_bytes());
+    folder.luascale(&["dry-run", "deep/er"]).expect(0).says("web2");
+}
+
+#[test]
+fn files_that_cannot_be_policies_are_findings_and_the_others_run() {
+    let folder = web();
+    folder.write("a-binary.lua", b"\0\x01\x02");
+    folder.write("b-latin1.lua", b"-- caf\xe9");
+    folder.write("c-large.lua", &vec![b' '; 5 << 20]);
+    std::fs::create_dir(folder.path().join("d-folder.lua")).unwrap();
+    #[cfg(unix)]
+    std::os::unix::fs::symlink("nowhere", folder.path().join("e-dangling.lua")).unwrap();
+    let ran = folder.luascale(&["dry-run", ".", "--format", "json"]).expect(1);
+    let json = ran.json();
+    assert_eq!(json["policies"][0]["name"], "web");
+    let findings = json["findings"].to_string();
+    for part in [
+        "a-binary.lua",
+        "b-latin1.lua",
+        "c-large.lua",
+        #[cfg(unix)]
+        "e-dangling.lua",
+    ] {
+        assert!(findings.contains(part), "{part}: {findings}");
+    }
+}
+
+#[test]
+fn the_same_input_gives_the_same_bytes_in_two_processes() {
+    let folder = web();
+    for format in ["text", "json", "csv", "markdown", "html"] {
+        let args = ["dry-run", "web.lua", "-s", "samples.csv", "--format", format];
+        let (one, two) = (folder.luascale(&args).expect(0), folder.luascale(&args).expect(0));
+        assert!(one.stdout.len() > 100, "{format}");
+        assert!(one.stdout == two.stdout, "{format} differs");
+    }
+}
+
+#[test]
+fn one_tick_is_explained_and_so_is_what_kept_it_from_scaling() {
+    let folder = web();
+    let base = ["dry-run", "web.lua", "-s", "samples.csv"];
+    let ran = folder.luascale(&[&base[..], &["--at", "09:01"]].concat()).expect(0);
+    ran.says("2026-03-02 09:01:00").says("0.9").says("track");
+    let whole = folder.luascale(&[&base[..], &["--at", "2026-03-02T10:01:00+01:00"]].concat()).expect(0);
+    assert_eq!(whole.stdout, ran.stdout);
+    folder.luascale(&[&base[..], &["--why-not", "--at", "09:00"]].concat()).expect(0).says("within 10%");
+    folder.luascale(&[&base[..], &["--why-not"]].concat()).expect(0).says("within 10%");
+}
+
+#[test]
+fn a_report_goes_into_a_file_without_colours() {
+    let folder = web();
+    let args = ["dry-run", "web.lua", "-s", "samples.csv", "--color", "always", "-o", "report.txt"];
+    let ran = folder.luascale(&args).expect(0);
+    assert_eq!(ran.stdout, "");
+    let text = folder.read("report.txt");
+    assert!(text.contains("web") && !text.contains('\u{1b}'), "{text}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_reader_that_goes_away_is_no_failure() {
+    let folder = web();
+    let bin = env!("CARGO_BIN_EXE_luascale");
+    let line =
+        format!("{bin} dry-run web.lua -s samples.csv --format json | head -c 1; exit ${{PIPESTATUS[0]}}");
+    let output =
+        std::process::Command::new("bash").args(["-c", &line]).current_dir(folder.path()).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+}
+
+#[test]
+fn require_finds_nothing_outside_the_root() {
+    let folder = Folder::with(&[
+        ("root/luascale.yaml", ""),
+        ("root/p.lua", "local s = require \"secret\"\npolicy \"p\" { replicas = { max = s } }"),
+        ("secret.lua", "return 4"),
+    ]);
+    folder.luascale(&["dry-run", "root/p.lua"]).expect(1).says("root/p.lua:1").says("no such file");
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink("../secret.lua", folder.path().join("root/secret.lua")).unwrap();
+        folder.luascale(&["dry-run", "root/p.lua"]).expect(1).says("outside the policy root");
+    }
+}
+
+#[test]
+fn the_classic_script_runs_and_says_why_nothing_happens() {
+    let classic = include_str!("../examples/classic/classic.lua");
+    let folder =
+        Folder::with(&[("classic.lua", classic), ("hot.lua", &classic.replace("cpu = 0.8,", "cpu = 0.81,"))]);
+    let ran = folder.luascale(&["dry-run", "classic.lua"]).expect(0);
+    let words: Vec<&str> = ran.stdout.split_whitespace().collect();
+    let said = words.join(" ");
+    for part in [
+        "no branch is taken",
+        "0.8 is not above 0.8",
+        "0.6 is not below 0.5",
+        "its own names hide the engine's metrics and functions",
+        "nothing could ever scale",
+        "one tick, with no metrics and 1 replica",
+    ] {
+        assert!(said.contains(part), "{part}: {}", ran.stdout);
+    }
+    let hot = folder.luascale(&["dry-run", "hot.lua"]).expect(0);
+    assert!(hot.stdout.contains("scale out"), "{}", hot.stdout);
+    assert!(!hot.stdout.contains("no branch is taken"), "{}", hot.stdout);
+}
+
+#[test]
+fn hostile_names_steer_no_terminal() {
+    let folder = Folder::with(&[]);
+    let name = "x\u{1b}[31m\u{202e}y.lua";
+    folder.write(name, b"policy \"a\x1b[2J\" { replicas = { max = 3 } }");
+    let ran = folder.luascale(&["dry-run", name]);
+    assert!(!ran.stdout.contains('\u{1b}') && !ran.stderr.contains('\u{1b}'), "{}{}", ran.stdout, ran.stderr);
+    assert!(!ran.stderr.contains('\u{202e}'), "{}", ran.stderr);
+}
