@@ -7,8 +7,10 @@ mod runs;
 
 use anstream::adapter::strip_str;
 use luascale::decide::reason;
-use luascale::model::{Duration, Finding, Policy};
+use luascale::model::{Duration, EventKind, Finding, Policy};
+use luascale::report::tested::{self, Tested};
 use luascale::report::{self, Charset, Layout, When};
+use luascale::sim::expect::{Expectation, Expected, Outcome};
 use luascale::sim::trace::Run;
 use luascale::text::{Source, Span};
 use serde_json::Value;
@@ -445,4 +447,56 @@ fn findings_survive_places_that_are_not_there_and_sources_that_are_hostile() {
         &schema("findings"),
         &serde_json::from_str(&report::findings_json(&findings, &sources)).unwrap(),
     );
+}
+
+/// Two cases: one with a failure of each kind, one that holds.
+fn tested() -> (Source, Vec<Outcome>) {
+    let (policy, run) = day();
+    let text = "expect:\n  - { at: 12h31m, replicas: 6 }\n  - { at: 18h..19h, event: at_max }\n  - { at: 48h, no_event: any }\n";
+    let source = Source::new("tests/day.yaml", text);
+    let time = |minutes: i64| runs::START + Duration::from_secs(minutes * 60);
+    let expectation = |from, until, what, line: usize| {
+        let start = text.match_indices('{').nth(line).unwrap().0;
+        Expectation { from: time(from), until, what, span: Span::new(start, start + 1) }
+    };
+    let expectations = [
+        expectation(751, None, Expected::Replicas { min: 6, max: 6 }, 0),
+        expectation(1080, Some(time(1140)), Expected::Event(EventKind::AtMax), 1),
+        expectation(48 * 60, None, Expected::NoEvent(None), 2),
+    ];
+    (source, luascale::sim::expect::evaluate(&policy, &run, &expectations))
+}
+
+#[test]
+fn failed_expectations_are_diffs_with_their_reasons() {
+    let (source, outcomes) = tested();
+    let case =
+        Tested { source: &source, case: "rush", policy: "checkout-api", error: None, outcomes: &outcomes };
+    let calm = Tested { case: "calm", outcomes: &outcomes[1..2], ..case };
+    insta::assert_snapshot!("tested", plain(&tested::text(&[case, calm], &layout(90))));
+    insta::assert_snapshot!("tested_junit", tested::junit(&[case, calm]));
+    let document: Value = serde_json::from_str(&tested::json(&[case, calm])).unwrap();
+    assert_valid(&schema("test"), &document);
+    assert_eq!((&document["passed"], &document["failed"]), (&2.into(), &2.into()));
+    let held = plain(&tested::text(&[calm], &layout(90)));
+    assert_eq!(held, "✓ the one expectation holds\n");
+}
+
+#[test]
+fn a_case_that_cannot_be_run_is_an_error_and_its_hostile_name_stays_inside() {
+    let source = Source::new(runs::HOSTILE, "");
+    let case = Tested {
+        source: &source,
+        case: runs::HOSTILE,
+        policy: runs::HOSTILE,
+        error: Some(runs::HOSTILE),
+        outcomes: &[],
+    };
+    let text = plain(&tested::text(&[case], &layout(60)));
+    assert!(text.starts_with("✗ 1 of 1 case could not be run to the end"), "{text}");
+    assert!(!text.chars().any(|c| c.is_control() && c != '\n'));
+    let junit = tested::junit(&[case]);
+    assert!(!junit.contains("<img") && junit.contains("errors=\"1\""), "{junit}");
+    assert!(!junit.chars().any(|c| c.is_control() && c != '\n'), "{junit:?}");
+    assert_valid(&schema("test"), &serde_json::from_str(&tested::json(&[case])).unwrap());
 }

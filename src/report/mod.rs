@@ -20,6 +20,7 @@ pub mod markdown;
 mod numbers;
 mod pack;
 mod paint;
+pub mod tested;
 pub mod text;
 
 pub use chart::Charset;
