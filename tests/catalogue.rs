@@ -440,7 +440,7 @@ and gives each signal one name and one unit whatever the gateway calls it.
 ```lua
 metrics = {
   rps  = gateway.haproxy { url = \"http://haproxy:8405/metrics\", backend = \"checkout\", capacity = 120 },
-  slow = gateway.envoy { signal = \"p95\", cluster = \"checkout\", models = \"latency\", load = \"cpu\" },
+  slow = gateway.envoy { signal = \"p95\", cluster = \"checkout\" },
 }
 ```
 
