@@ -49,7 +49,7 @@ pub(super) fn text(shape: &Shape<'_>) -> String {
         }
         let _ = writeln!(
             out,
-            "table.insert(D.drives, function(all, {arguments})\n{set}\tlocal t, u, ok, r = 0, 0"
+            "D.drives[#D.drives + 1] = function(all, {arguments})\n{set}\tlocal t, u, ok, r = 0, 0"
         );
         for (bit, rule) in rules.enumerate() {
             if rule == shape.out {
@@ -65,7 +65,7 @@ pub(super) fn text(shape: &Shape<'_>) -> String {
                  \t\tmiss[{at}], fine[{at}], got[{at}] = flag, ok, r\n\tend"
             );
         }
-        out.push_str("\treturn t, u\nend)\nend\n");
+        out.push_str("\treturn t, u\nend\nend\n");
     }
     out.push_str("return D\n");
     out

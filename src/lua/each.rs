@@ -7,6 +7,9 @@
 
 use super::lexer::{Kind, Lexer, Token};
 
+/// How the names begin that only the engine may write.
+pub(super) const PREFIX: &str = "__luascale";
+
 /// What is open at a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Open {
@@ -46,6 +49,7 @@ pub(super) fn guarded(text: &str) -> String {
                     drop_expressions(&mut open);
                     open.pop();
                 }
+                "," | ";" => drop_expressions(&mut open),
                 // The bounds of a numeric loop follow.
                 "=" if open.last() == Some(&Open::For) => {
                     open.pop();
@@ -194,6 +198,81 @@ mod tests {
             ),
         ] {
             assert_eq!(guarded(text), want, "{text}");
+        }
+    }
+
+    use proptest::prelude::*;
+
+    /// An expression, deep enough to hold blocks in functions in tables in interpolated texts.
+    fn expression() -> BoxedStrategy<String> {
+        let leaf = prop_oneof![
+            Just("x".to_string()),
+            Just("1".to_string()),
+            Just("\"do end\"".to_string()),
+            Just("[=[in do]=]".to_string()),
+            Just("nil".to_string()),
+            Just("...".to_string()),
+        ];
+        leaf.prop_recursive(5, 40, 3, |inner| {
+            let block = statements(inner.clone());
+            prop_oneof![
+                (inner.clone(), inner.clone(), inner.clone())
+                    .prop_map(|(a, b, c)| format!("if {a} then {b} else {c}")),
+                (inner.clone(), inner.clone(), inner.clone(), inner.clone(), inner.clone())
+                    .prop_map(|(a, b, c, d, e)| format!("if {a} then {b} elseif {c} then {d} else {e}")),
+                block.prop_map(|b| format!("function(...) {b} end")),
+                (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("{{ {a}; {b}, k = {a} }}")),
+                (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("`{{({a})}}do{{({b})}}`")),
+                (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("({a}) > {b}")),
+                (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("x[{a}]({b})")),
+                inner.prop_map(|a| format!("not {a}")),
+            ]
+        })
+        .boxed()
+    }
+
+    fn statements(expression: impl Strategy<Value = String> + Clone + 'static) -> BoxedStrategy<String> {
+        let e = expression;
+        let one = prop_oneof![
+            e.clone().prop_map(|e| format!("local y = {e}")),
+            e.clone().prop_map(|e| format!("x.y += {e}")),
+            e.clone().prop_map(|e| format!("f({e})")),
+            Just("local z: { [string]: number } = x :: any".to_string()),
+            Just("-- for k in x do\n".to_string()),
+        ];
+        one.prop_recursive(3, 12, 3, move |inner| {
+            let body = proptest::collection::vec(inner, 0..3).prop_map(|all| all.join(" "));
+            prop_oneof![
+                (e.clone(), body.clone()).prop_map(|(e, b)| format!("for k, v in {e} do {b} end")),
+                (e.clone(), e.clone(), body.clone())
+                    .prop_map(|(a, c, b)| format!("for k: string in {a}, {c} do {b} end")),
+                (e.clone(), body.clone()).prop_map(|(e, b)| format!("for i = 1, {e} do {b} end")),
+                (e.clone(), body.clone()).prop_map(|(e, b)| format!("while {e} do {b} end")),
+                (e.clone(), body.clone()).prop_map(|(e, b)| format!("repeat {b} until {e}")),
+                (e.clone(), body.clone(), body.clone())
+                    .prop_map(|(e, a, b)| format!("if {e} then {a} else {b} end")),
+                body.clone().prop_map(|b| format!("do {b} end")),
+                (e.clone(), body).prop_map(|(e, b)| format!("local function g(...) {b} return {e} end")),
+            ]
+        })
+        .boxed()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
+
+        #[test]
+        fn what_compiled_compiles_and_each_loop_has_its_guard(
+            text in proptest::collection::vec(statements(expression()), 1..4).prop_map(|all| all.join("\n"))
+        ) {
+            let lua = mlua::Lua::new();
+            let compiles = |text: &str| lua.load(text).into_function().map(|_| ()).map_err(|e| e.to_string());
+            prop_assert_eq!(compiles(&text), Ok(()), "{}", &text);
+            let guarded = guarded(&text);
+            prop_assert_eq!(compiles(&guarded), Ok(()), "{}\n{}", &text, &guarded);
+            let loops = text.matches("for k, v in ").count() + text.matches("for k: string in ").count();
+            prop_assert_eq!(guarded.matches("__luascale_each").count(), loops, "{}", &guarded);
+            prop_assert_eq!(guarded.matches('\n').count(), text.matches('\n').count());
         }
     }
 }

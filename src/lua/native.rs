@@ -113,14 +113,12 @@ impl Fence {
         self.run_end.set(entry.run_end);
         self.trip.set(None);
         self.place.take();
-        if !entry.goes_on {
-            self.deadline.set(None);
-        }
-        if entry.timed || self.unclocked.get() >= STRIDE {
+        let before = self.deadline.take().filter(|_| entry.goes_on);
+        if entry.timed || before.is_some() || self.unclocked.get() >= STRIDE {
             let now = self.read_clock();
-            if self.deadline.get().is_none() {
-                self.deadline.set(Some(now.saturating_add(entry.allowed_ms)));
-            }
+            // A deadline that passed between two entries is not the doing of the code.
+            let end = before.filter(|end| now <= *end);
+            self.deadline.set(Some(end.unwrap_or_else(|| now.saturating_add(entry.allowed_ms))));
             if self.run_end.get().is_some_and(|end| now > end) {
                 self.trip.set(Some(Trip::Run));
                 self.pause.set(0);

@@ -223,6 +223,7 @@ fn host(vm: &Vm, script: bool, effects: &Rc<RefCell<Vec<Effect>>>) -> mlua::Resu
     let host = lua.create_table()?;
     host.raw_set("script", script)?;
     host.raw_set("suggest", vm.prelude.get::<Function>("suggest")?)?;
+    host.raw_set("lib", vm.prelude.get::<Table>("lib")?)?;
     host.raw_set("handler", vm.prelude.get::<Function>("handler")?)?;
     host.raw_set("line", vm.prelude.get::<Function>("line")?)?;
     host.raw_set("describe", lua.create_function(|_, value: Value| Ok(describe(&value)))?)?;

@@ -184,9 +184,11 @@ impl Vm {
         if shared.printed.is_empty() { Vec::new() } else { shared.printed.take() }
     }
 
-    /// Compiles our own text, such as a driver.
+    /// Compiles our own text, such as a driver. It sees no global: a file may have put its own in
+    /// their place.
     pub(super) fn own(&self, text: &str) -> mlua::Result<Function> {
-        self.lua.load(text).set_name(format!("={OWN}")).into_function()
+        let nothing = self.lua.create_table()?;
+        self.lua.load(text).set_name(format!("={OWN}")).set_environment(nothing).into_function()
     }
 }
 
@@ -194,6 +196,10 @@ impl Vm {
 pub(super) fn compile(lua: &Lua, shared: &RefCell<Shared>, source: &Source) -> Result<Function, String> {
     let chunk = shared.borrow_mut().chunks.add(source);
     let plain = source.blanked();
+    if let Some(at) = memchr::memmem::find(plain.as_bytes(), each::PREFIX.as_bytes()) {
+        let line = 1 + memchr::memchr_iter(b'\n', plain.as_bytes().get(..at).unwrap_or_default()).count();
+        return Err(format!("{chunk}:{line}: names that begin with {} are the engine's own", each::PREFIX));
+    }
     let load = |text: &str| {
         lua.load(text)
             .set_name(format!("={chunk}"))

@@ -175,3 +175,23 @@ fn the_budget_falls_on_the_function_that_spends_it() {
         assert_eq!((fault.function.as_str(), fault.line, fault.fatal), ("scale_out[3]", 1, false));
     }
 }
+
+#[test]
+fn a_file_that_replaces_globals_changes_no_driver_and_no_guard() {
+    let text = "
+        local function evil() return true, 1, 2, 3 end
+        xpcall = evil pcall = evil setmetatable = evil error = evil type = evil rawget = evil select = evil
+        table = { concat = evil, freeze = evil, insert = evil, clone = evil } math = { floor = evil }
+        string = {} next = evil pairs = evil ipairs = evil tostring = evil print = evil
+        policy 'p' { scale_out = {
+          { when = function(m) return m.cpu > 0.8 end }, { when = function(m) return m.p95 > 0.8 end },
+          { when = function(m) return m.cup > 0.8 end }, { when = function(m) m.cpu = 1 return true end } } }";
+    let verdicts = verdicts(text, METRICS);
+    assert_eq!(verdicts[0].holds, Some(true));
+    assert_eq!((verdicts[1].holds, verdicts[1].missing), (None, Some(1)));
+    assert!(message(&verdicts[2]).contains("did you mean cpu"), "{:?}", verdicts[2]);
+    assert!(message(&verdicts[3]).contains("m is read-only"), "{:?}", verdicts[3]);
+    let finding = refused("policy 'p' {}\n__luascale_each = function() end");
+    assert_eq!(finding.message, "names that begin with __luascale are the engine's own");
+    assert_eq!(line(&finding, "policy 'p' {}\n__luascale_each = function() end"), 2);
+}
