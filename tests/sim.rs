@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test says what it relies on")]
 
+use luascale::decide;
 use luascale::model::bare::{Closures, When};
 use luascale::model::input::Fault;
 use luascale::model::{
@@ -650,19 +651,19 @@ fn expectations_that_fail_say_what_was_there_and_why() {
     let shown: Vec<String> = outcomes
         .iter()
         .filter(|o| !o.holds)
-        .map(|o| format!("{}: {} | {}\n  {}", o.time, o.expected, o.got, o.reasons.join("\n  ")))
+        .map(|o| format!("{}: {} | {} ({} reasons)", o.time, o.expected, o.got, o.reasons.len()))
         .collect();
+    // The reasons are those of the tick that failed.
+    let late = outcomes.iter().find(|o| o.expected == "replicas 9..12").unwrap();
+    let steps = run.steps_of(late.tick.unwrap() as usize);
+    let words: Vec<String> = steps.iter().map(|step| decide::reason::words(&tracking(), step)).collect();
+    assert_eq!((late.reasons.clone(), late.reasons[0].contains("cpu")), (words, true));
     insta::assert_snapshot!(shown.join("\n"), @r###"
-    2024-03-01T12:00:45Z: event at_max | no event, replicas 4
-      track cpu: 0.5 is within 10% of 0.5, so it keeps 4
-    2024-03-01T12:01:00Z: replicas 9..12 | replicas 8
-      track cpu: 0.9 against 0.5 at 4 ready replicas asks for 8
-    2024-03-01T12:01:00Z: replicas 9..12 | replicas 8
-      track cpu: 0.9 against 0.5 at 4 ready replicas asks for 8
-    2024-03-01T21:00:00Z: replicas 1 or more | no tick: the run goes from 2024-03-01T12:00:00Z to 2024-03-01T12:02:30Z
-      
-    2024-03-01T12:01:00Z: no event scale_out | event scale_out
-      track cpu: 0.9 against 0.5 at 4 ready replicas asks for 8
+    2024-03-01T12:00:45Z: event at_max | no event, replicas 4 (1 reasons)
+    2024-03-01T12:01:00Z: replicas 9..12 | replicas 8 (1 reasons)
+    2024-03-01T12:01:00Z: replicas 9..12 | replicas 8 (1 reasons)
+    2024-03-01T21:00:00Z: replicas 1 or more | no tick: the run goes from 2024-03-01T12:00:00Z to 2024-03-01T12:02:30Z (0 reasons)
+    2024-03-01T12:01:00Z: no event scale_out | event scale_out (1 reasons)
     "###);
 }
 
