@@ -212,3 +212,52 @@ fn hostile_names_steer_no_terminal() {
     assert!(!ran.stdout.contains('\u{1b}') && !ran.stderr.contains('\u{1b}'), "{}{}", ran.stdout, ran.stderr);
     assert!(!ran.stderr.contains('\u{202e}'), "{}", ran.stderr);
 }
+
+const TEST: &str = "policy: web
+start: 2026-03-02T09:00:00Z
+interval: 15s
+series:
+  cpu: \"0.5x8 0.9x20\"
+  replicas: \"4x29\"
+expect:
+  - { at: 1m, replicas: 4 }
+  - { at: 2m..6m, event: scale_out }
+";
+
+#[test]
+fn expectations_that_hold_pass_and_others_are_told_with_the_reason() {
+    let folder = web();
+    folder.write("good.yaml", TEST.as_bytes());
+    folder.luascale(&["test", "web.lua", "-s", "good.yaml"]).expect(0).says("2 expectations");
+    folder.write("bad.yaml", TEST.replace("replicas: 4 }", "replicas: 3 }").as_bytes());
+    let ran = folder.luascale(&["test", "web.lua", "-s", "bad.yaml"]).expect(1);
+    ran.says("bad.yaml").says("line 8").says("replicas 3").says("replicas 4").says("track cpu");
+    // A recording without expectations is no test, beside a test or alone.
+    folder.luascale(&["test", "web.lua", "-s", "good.yaml", "-s", "samples.csv"]).expect(0);
+    folder.luascale(&["test", "web.lua", "-s", "samples.csv"]).expect(64).says("expectation");
+    let junit = folder.luascale(&["test", "web.lua", "-s", "bad.yaml", "--format", "junit"]).expect(1);
+    assert!(junit.stdout.contains("<failure") && junit.stdout.contains("track cpu"), "{}", junit.stdout);
+    let json = folder.luascale(&["test", "web.lua", "-s", "bad.yaml", "--format", "json"]).expect(1).json();
+    assert_eq!(json["failed"], 1);
+}
+
+#[test]
+fn a_test_of_a_policy_that_is_not_there_is_no_pass() {
+    let folder = web();
+    folder.write("t.yaml", TEST.replace("policy: web", "policy: wep").as_bytes());
+    folder.write("luascale.yaml", b"samples: { web: [ t.yaml ] }\n");
+    folder.luascale(&["test", "."]).expect(1).says("wep").says("did you mean web?");
+    folder.write("wep.lua", POLICY.replace("\"web\"", "\"wep\"").as_bytes());
+    folder.luascale(&["test", "."]).expect(1).says("name t.yaml among the samples of wep");
+    folder.write("luascale.yaml", b"samples: { wep: [ t.yaml ] }\n");
+    folder.luascale(&["test", "."]).expect(0);
+}
+
+#[test]
+fn a_run_that_failed_proves_nothing() {
+    let folder = web();
+    folder.write("web.lua", b"policy \"web\" { replicas = { max = 9 }, metrics = { cpu = { unit = \"ratio\", per = \"replica\" } },
+      scale_out = { { name = \"hot\", when = function(m) return m.cpu + nil > 1 end, add = 1 } } }");
+    folder.write("t.yaml", b"start: 2026-03-02T09:00:00Z\ninterval: 15s\nseries: { cpu: \"0.5x8\", replicas: \"4x9\" }\nexpect: [ { at: 1m, replicas: 4 } ]\n");
+    folder.luascale(&["test", "web.lua", "-s", "t.yaml"]).expect(1).says("hot");
+}

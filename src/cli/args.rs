@@ -22,6 +22,8 @@ pub struct Cli {
 pub enum Command {
     /// Run policies on recorded metrics, tick by tick, and say why
     DryRun(Box<DryRun>),
+    /// Hold policies against the expectations in YAML samples
+    Test(Box<Test>),
     /// Run policy code for a parent process (internal)
     #[command(name = "__worker", hide = true)]
     Worker(Worker),
@@ -155,6 +157,43 @@ pub enum Format {
     Markdown,
     /// One page that works offline.
     Html,
+}
+
+/// `luascale test`.
+#[derive(Debug, Args)]
+pub struct Test {
+    /// A policy file, or a folder
+    #[arg(default_value = ".", value_name = "PATH")]
+    pub path: PathBuf,
+    /// Only the policies of these names
+    #[arg(long, short, value_name = "NAME")]
+    pub policy: Vec<String>,
+    /// How the samples are read
+    #[command(flatten)]
+    pub samples: SampleArgs,
+    /// How the loop is closed
+    #[command(flatten)]
+    pub run: RunArgs,
+    /// What to print
+    #[arg(long, value_enum, default_value_t = TestFormat::Text, value_name = "FORMAT", help_heading = "Output")]
+    pub format: TestFormat,
+    /// Where to write it, instead of standard output
+    #[arg(long, short, value_name = "FILE", help_heading = "Output")]
+    pub output: Option<PathBuf>,
+    /// The fences
+    #[command(flatten)]
+    pub limits: LimitArgs,
+}
+
+/// What `test` prints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TestFormat {
+    /// Failures as diffs with the reason.
+    Text,
+    /// For programs.
+    Json,
+    /// For continuous integration.
+    Junit,
 }
 
 /// `luascale __worker`.

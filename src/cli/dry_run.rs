@@ -14,7 +14,7 @@ use crate::sim::samples::ReadOptions;
 use crate::sim::trace::{Loop, Run};
 use crate::sim::{RunOptions, Scenario};
 use crate::text::Source;
-use crate::worker;
+use crate::worker::{self, Purpose};
 use std::path::{Path, PathBuf};
 
 /// Runs the command.
@@ -28,6 +28,7 @@ pub fn run(args: &DryRun, terminal: &Terminal) -> Outcome {
         samples: &args.samples,
         run: &args.run,
         limits: &args.limits,
+        purpose: Purpose::DryRun,
     };
     let Done { results, findings, sources } = task.perform(terminal, &args.path)?;
     let pairs: Vec<(&Policy, &Run)> = results
@@ -87,6 +88,8 @@ pub struct Task<'a> {
     pub run: &'a RunArgs,
     /// The fences.
     pub limits: &'a args::LimitArgs,
+    /// What for.
+    pub purpose: Purpose,
 }
 
 /// What came of a [`Task`].
@@ -141,6 +144,7 @@ impl Task<'_> {
             samples: &samples,
             read,
             options,
+            purpose: self.purpose,
             limits,
             binary: &binary,
         };

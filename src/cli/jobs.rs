@@ -8,8 +8,8 @@ use crate::lua::Limits;
 use crate::model::{Finding, MetricSource, Policy};
 use crate::sim::RunOptions;
 use crate::sim::samples::ReadOptions;
-use crate::text::{Source, Span};
-use crate::worker::{LoadReply, LoadRequest, Lost, Recorded, RunRequest, SampleFile, Worker};
+use crate::text::{Source, Span, Spanned};
+use crate::worker::{LoadReply, LoadRequest, Lost, Purpose, Recorded, RunRequest, SampleFile, Worker};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -39,6 +39,8 @@ pub struct Work<'a> {
     pub read: ReadOptions,
     /// How the world is simulated.
     pub options: RunOptions,
+    /// What the runs are for.
+    pub purpose: Purpose,
     /// The fences.
     pub limits: Limits,
     /// The binary that runs as the worker.
@@ -64,6 +66,8 @@ pub struct FileResult {
     pub names: Vec<String>,
     /// Why scenarios could not be done to its policies.
     pub unfit: Vec<String>,
+    /// Tests that are about another policy than the one they were handed to.
+    pub foreign: Vec<(String, Spanned<String>)>,
     /// Names of the modules that it required.
     pub required: Vec<String>,
     /// Why luascale itself failed.
@@ -192,13 +196,14 @@ impl Bench<'_> {
                 false
             }
         });
-        let request = RunRequest { policy: index, samples, options };
+        let request = RunRequest { policy: index, samples, options, purpose: self.work.purpose };
         let Some(worker) = &mut self.worker else { return };
         let mut share = |done: u64, total: u64| progress(done * 1000 / total.max(1));
         match worker.run(request, patience, &mut share) {
             Ok(reply) => {
                 result.findings.extend(reply.findings);
                 result.sources.extend(reply.sources);
+                result.foreign.extend(reply.foreign);
                 result.runs.push((policy, reply.runs));
             }
             Err(lost) => {

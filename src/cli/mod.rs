@@ -7,6 +7,7 @@ mod files;
 mod jobs;
 mod project;
 mod terminal;
+mod test;
 
 use crate::worker;
 use args::{Cli, Command};
@@ -47,6 +48,7 @@ fn parsed() -> u8 {
     let terminal = Terminal::new(cli.color);
     let outcome = match cli.command {
         Command::DryRun(args) => dry_run::run(&args, &terminal),
+        Command::Test(args) => test::run(&args, &terminal),
         Command::Worker(args) => return serve(args.memory),
     };
     outcome.unwrap_or_else(|failure| {

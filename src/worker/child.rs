@@ -5,12 +5,12 @@
 #![expect(clippy::disallowed_methods, reason = "the deadlines of policy code need a clock")]
 
 use super::protocol;
-use super::recordings;
-use super::{LoadRequest, Recorded, Reply, Request, RunReply, RunRequest};
+use super::recordings::{self, Recordings};
+use super::{LoadRequest, Recorded, Reply, Request, RunReply, RunRequest, Tested};
 use crate::catalogue;
 use crate::lua::{Clock, Modules};
 use crate::program::Program;
-use crate::sim;
+use crate::sim::{self, expect};
 use crate::text::Source;
 use std::cell::RefCell;
 use std::io::{self, Read, Write};
@@ -158,16 +158,19 @@ fn run<R: Read, W: Write>(program: &Program, request: RunRequest, pipe: &Pipe<R,
     let (Some(policy), Some(conditions)) = (policy, policy.and_then(|p| program.conditions(p))) else {
         return Err(nonsense("a policy that the file does not have"));
     };
-    let recordings = match recordings::read(&request.samples) {
+    let name = &policy.name.value;
+    let Recordings { recordings, foreign } = match recordings::read(&request.samples, request.purpose, name) {
         Ok(recordings) => recordings,
-        Err((findings, sources)) => return Ok(RunReply { runs: Vec::new(), findings, sources }),
+        Err((findings, sources)) => {
+            return Ok(RunReply { runs: Vec::new(), findings, sources, foreign: Vec::new() });
+        }
     };
     drop(request.samples);
     let mut last = Instant::now();
     let mut broken = None;
     let mut runs = Vec::new();
     let total = recordings.len().max(1);
-    for (done, recording) in recordings.iter().enumerate() {
+    for (done, recording) in recordings.into_iter().enumerate() {
         let mut progress = |ticks: usize, of: usize| {
             if last.elapsed() >= PROGRESS_EVERY {
                 last = Instant::now();
@@ -175,13 +178,19 @@ fn run<R: Read, W: Write>(program: &Program, request: RunRequest, pipe: &Pipe<R,
                 broken = pipe.write(&Reply::Progress { done, total }).err().or(broken.take());
             }
         };
-        let mut run = sim::run(policy, &recording.samples, &conditions, &request.options, &mut progress);
-        run.samples.clone_from(&recording.names);
+        let options = recording.options(&request.options);
+        let mut run = sim::run(policy, &recording.samples, &conditions, &options, &mut progress);
+        run.samples = recording.names;
         run.notes.splice(0..0, program.facts.notes());
-        runs.push(Recorded { run });
+        let test = recording.test.map(|test| Tested {
+            outcomes: expect::evaluate(policy, &run, &test.case.expectations),
+            name: test.case.name,
+            source: test.source,
+        });
+        runs.push(Recorded { run, test });
     }
     match broken {
         Some(error) => Err(error),
-        None => Ok(RunReply { runs, findings: Vec::new(), sources: Vec::new() }),
+        None => Ok(RunReply { runs, findings: Vec::new(), sources: Vec::new(), foreign }),
     }
 }

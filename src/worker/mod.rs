@@ -16,9 +16,10 @@ use crate::lua::Limits;
 use crate::model::{Finding, Policy};
 use crate::program::Entry;
 use crate::sim::RunOptions;
+use crate::sim::expect::Outcome;
 use crate::sim::samples::ReadOptions;
 use crate::sim::trace::Run;
-use crate::text::Source;
+use crate::text::{Source, Spanned};
 use serde::{Deserialize, Serialize};
 
 /// Exit status of a worker that panicked.
@@ -88,6 +89,17 @@ pub struct RunRequest {
     pub samples: Vec<SampleFile>,
     /// How the world is simulated.
     pub options: RunOptions,
+    /// What the runs are for.
+    pub purpose: Purpose,
+}
+
+/// What runs are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Purpose {
+    /// To be looked at: tests are left out where there are other recordings.
+    DryRun,
+    /// To be held against expectations: recordings without any are left out.
+    Test,
 }
 
 /// A recording, as bytes.
@@ -112,6 +124,8 @@ pub struct RunReply {
     pub findings: Vec<Finding>,
     /// The texts that the findings point into.
     pub sources: Vec<Source>,
+    /// Tests that are about another policy: the file, the name, its place.
+    pub foreign: Vec<(String, Spanned<String>)>,
 }
 
 /// A run on one recording.
@@ -119,4 +133,17 @@ pub struct RunReply {
 pub struct Recorded {
     /// The run.
     pub run: Run,
+    /// The test that it is the run of.
+    pub test: Option<Tested>,
+}
+
+/// A test that was run.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Tested {
+    /// The file that holds it.
+    pub source: Source,
+    /// Its name.
+    pub name: String,
+    /// What came of its expectations.
+    pub outcomes: Vec<Outcome>,
 }
