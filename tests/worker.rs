@@ -168,3 +168,67 @@ fn a_policy_that_kills_its_process_does_not_end_the_others() {
     assert_eq!(names, ["a", "c"]);
     assert!(json["findings"].to_string().contains("b.lua"), "{}", json["findings"]);
 }
+
+/// Runs one hostile program through the whole command: as a file that loads, and in a rule that
+/// shares its file with a calm policy.
+fn hostile(path: &Path) {
+    let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+    let program = std::fs::read_to_string(path).unwrap();
+    let ends: Vec<&str> =
+        program.lines().find_map(|l| l.strip_prefix("-- ends: ")).unwrap().split(" or ").collect();
+    let args = ["--format", "json", "--load-timeout", "200ms", "--tick-timeout", "200ms"];
+    let watched = |file: &str, text: &str| {
+        let folder = Folder::with(&[(file, text)]);
+        let command = folder.command(&[&["dry-run", file][..], &args].concat(), &[]);
+        support::run(command, Duration::from_secs(5))
+    };
+
+    let returns = program.contains("\nreturn ");
+    let body = if returns { program.replace("\nreturn ", "\nlocal _ = ") } else { program.clone() };
+    let ran = watched("load.lua", &format!("{body}\npolicy 'last' {{ replicas = {{ max = 5 }} }}\n"));
+    if !(ran.status == 0 && ends.contains(&"loads")) {
+        let ran = ran.expect(1);
+        let finding = ran.json()["findings"][0].clone();
+        assert_eq!(finding["level"], "error", "{name}: {finding}");
+        assert_eq!(finding["labels"][0]["source"], "load.lua", "{name}: {finding}");
+        assert!(finding["labels"][0]["line"].as_u64().unwrap() > 1, "{name}: {finding}");
+    }
+
+    let text = format!(
+        "policy 'hostile' {{ replicas = {{ max = 5 }}, scale_out = {{ {{ name = 'trap', add = 1, when = function(m)\n\
+         {program}\nend }} }} }}\n\
+         policy 'calm' {{ replicas = {{ max = 5 }} }}\n"
+    );
+    let ran = watched("tick.lua", &text).expect(1);
+    let json = ran.json();
+    let policies = json["policies"].as_array().unwrap();
+    assert_eq!(policies.len(), 2, "{name}: {json}");
+    let fault = &policies[0]["faults"][0];
+    assert_eq!(
+        (&fault["function"], &fault["source"]),
+        (&"trap".into(), &"tick.lua".into()),
+        "{name}: {fault}"
+    );
+    assert!(fault["line"].as_u64().unwrap() >= 1, "{name}: {fault}");
+    assert!(fault["time"].is_string(), "{name}: {fault}");
+    assert_eq!(policies[1]["faults"].as_array().unwrap().len(), 0, "{name}: {json}");
+    assert!(!policies[1]["ticks"].as_array().unwrap().is_empty(), "{name}: {json}");
+}
+
+#[test]
+fn every_hostile_program_ends_through_the_worker_too() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/hostile");
+    let mut programs: Vec<_> = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
+    programs.retain(|path| path.extension().is_some_and(|e| e == "lua"));
+    assert!(programs.len() >= 70, "{} programs", programs.len());
+    // All are run before any failure is told, so that one look shows every program that fails.
+    let failed: Vec<String> = programs
+        .iter()
+        .filter_map(|path| {
+            let failed = std::panic::catch_unwind(|| hostile(path)).err()?;
+            let why = failed.downcast_ref::<String>().cloned().unwrap_or_default();
+            Some(format!("{}: {why}", path.display()))
+        })
+        .collect();
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
+}
