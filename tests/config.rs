@@ -4,12 +4,11 @@
 #![expect(clippy::unwrap_used, reason = "a test")]
 
 use luascale::catalogue::Table;
-use luascale::config::{Config, FailOn, SampleFile, Secret, candidates, parse};
+use luascale::config::{Config, FailOn, SampleFile, Secret, parse};
 use luascale::model::build::{Entry, script};
 use luascale::model::{Duration, Finding, Form, MetricSource, Per, Policy, Unit};
 use luascale::text::{LineIndex, Source};
 use proptest::prelude::*;
-use std::path::{Path, PathBuf};
 
 fn source(text: &str) -> Source {
     Source::new("luascale.yaml", text)
@@ -231,18 +230,6 @@ fn a_text_that_is_no_configuration_is_told_so() {
 fn an_alias_stands_for_what_it_names() {
     let config = right("samples:\n  a: &same [ x.csv ]\n  b: *same\n");
     assert_eq!(config.samples("a"), config.samples("b"));
-}
-
-#[test]
-fn the_nearest_file_upward_is_looked_for_first() {
-    let places: Vec<PathBuf> = candidates(Path::new("/srv/shop/policies")).collect();
-    let expected = [
-        "/srv/shop/policies/luascale.yaml",
-        "/srv/shop/luascale.yaml",
-        "/srv/luascale.yaml",
-        "/luascale.yaml",
-    ];
-    assert_eq!(places, expected.map(PathBuf::from));
 }
 
 /// Pieces of configurations, right and wrong ones, for putting together.

@@ -9,8 +9,10 @@ use luascale::model::build::{Entry, File, policies, script};
 use luascale::model::finding::{Finding, Level};
 use luascale::model::time::parse_duration;
 use luascale::model::{Input, Reading, State, Time};
+use luascale::sim::cases::read_cases;
 use luascale::sim::samples::{Format, ReadOptions, read};
 use luascale::text::{Source, Span};
+use luascale::worker::{Reply, Request, protocol};
 use std::sync::Arc;
 
 /// A target: its name and what it does.
@@ -21,10 +23,12 @@ pub const TARGETS: &[Target] = &[
     ("config", config),
     ("csv", csv),
     ("duration", duration),
+    ("frames", frames),
     ("jsonl", jsonl),
     ("kind", kind),
     ("load", load),
     ("prometheus", prometheus),
+    ("series", series),
     ("syntax", syntax),
     ("yaml", yaml),
 ];
@@ -84,6 +88,33 @@ pub fn jsonl(bytes: &[u8]) {
 /// Samples as the answer of a Prometheus `query_range`.
 pub fn prometheus(bytes: &[u8]) {
     samples(bytes, "x.json", Format::Prometheus);
+}
+
+/// Series by hand with their expectations, and the same bytes as samples.
+pub fn series(bytes: &[u8]) {
+    samples(bytes, "x.yaml", Format::Yaml);
+    if let Err(findings) = read_cases(bytes, "x.yaml", &ReadOptions::default()) {
+        sound(&source("x.yaml", bytes), &findings);
+        assert!(has_error(&findings));
+    }
+}
+
+/// The frames of the worker's protocol, from either side: what is read, and written again, is
+/// read as the same.
+pub fn frames(bytes: &[u8]) {
+    fn all<T: serde::Serialize + serde::de::DeserializeOwned>(mut from: &[u8]) {
+        while let Ok(Some(message)) = protocol::read::<T>(&mut from) {
+            let mut once = Vec::new();
+            protocol::write(&mut once, &message).expect("what was read can be written");
+            let again: Option<T> =
+                protocol::read(&mut once.as_slice()).expect("what was written can be read");
+            let mut twice = Vec::new();
+            protocol::write(&mut twice, &again.expect("a message")).expect("and written again");
+            assert_eq!(once, twice);
+        }
+    }
+    all::<Request>(bytes);
+    all::<Reply>(bytes);
 }
 
 /// A duration: what is accepted prints as a text that means the same.

@@ -1,7 +1,7 @@
 //! luascale.yaml: what stands beside the policies, read and checked, with places.
 //!
 //! Pure: bytes come in as a source; which file is the nearest one upward is for the shell to
-//! find among [`candidates`]. May import: the core.
+//! find. May import: the core.
 
 mod policies;
 mod sections;
@@ -11,7 +11,6 @@ use crate::model::raw::{Node, RawTable};
 use crate::text::{Source, Spanned};
 use crate::yaml::{self, Reader};
 use serde::{Deserialize, Serialize};
-use std::path::{Path, PathBuf};
 
 /// Name of the file.
 pub const FILE_NAME: &str = "luascale.yaml";
@@ -157,11 +156,6 @@ pub fn parse(source: &Source) -> (Config, Vec<Finding>) {
     findings.append(&mut reader.findings);
     findings.sort_by_key(|f| f.labels.first().map(|label| label.span));
     (config, findings)
-}
-
-/// Where the file may be, nearest first: in `folder` and in every one above it.
-pub fn candidates(folder: &Path) -> impl Iterator<Item = PathBuf> {
-    folder.ancestors().map(|folder| folder.join(FILE_NAME))
 }
 
 /// A path as written, made plain: relative, with `/`, without `.`.
