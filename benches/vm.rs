@@ -4,7 +4,7 @@
 //! one by one from a loop in Luau, with `pcall`, in a VM without interrupt, memory limit, sandbox
 //! or missing metrics, entered once a tick; `floor` is the same loop entered once for all ticks.
 
-#![allow(missing_docs, reason = "a benchmark")]
+#![allow(missing_docs, clippy::panic, clippy::disallowed_methods, reason = "a benchmark is its own edge")]
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use luascale::catalogue::Table;
@@ -27,7 +27,6 @@ fn values(tick: u32) -> [f64; 10] {
     std::array::from_fn(|i| f64::from((tick + i as u32 * 7) % 100) / 100.0)
 }
 
-#[allow(clippy::disallowed_methods, reason = "a benchmark is its own edge")]
 fn policy() -> (Loaded, VmConditions) {
     let metrics: String =
         NAMES.iter().map(|name| format!("{name} = file {{ path = 'x.csv', column = '{name}' }},")).collect();
@@ -116,6 +115,7 @@ fn benches(c: &mut Criterion) {
             ask(n, true)
         });
     });
+    group.bench_function("load", |b| b.iter(|| policy().0.raw.policies.len()));
     group.finish();
 }
 

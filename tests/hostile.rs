@@ -2,7 +2,12 @@
 //! load, in a rule's function, as a script and in a hook, with an error that names the line and,
 //! in a tick, the function; and what stands beside it goes on working.
 
-#![expect(clippy::disallowed_methods, reason = "tests are their own edge: they read files and the clock")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::panic,
+    clippy::expect_used,
+    reason = "a test is its own edge, and its helpers may fail"
+)]
 
 use luascale::catalogue::Table;
 use luascale::lua::{Clock, Limits, Loaded, Modules, NoModules, VmConditions, load};
