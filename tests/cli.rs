@@ -45,6 +45,7 @@ fn every_kind_of_failure_has_its_exit_status() {
         (vec![], 64, "Usage"),
         (vec!["dry-run", "--no-such-flag"], 64, "--no-such-flag"),
         (vec!["dry-run", "nowhere.lua"], 64, "nowhere.lua"),
+        (vec!["dry-run", "samples.csv"], 64, "--samples"),
         (vec!["dry-run", "web.lua", "--scenario", "gab"], 64, "gap"),
         (vec!["dry-run", "web.lua", "--scenario", "dropout=cpo"], 64, "dropout=cpu"),
         (vec!["dry-run", "web.lua", "--timezone", "Mars/Base"], 64, "Mars/Base"),
@@ -260,4 +261,20 @@ fn a_run_that_failed_proves_nothing() {
       scale_out = { { name = \"hot\", when = function(m) return m.cpu + nil > 1 end, add = 1 } } }");
     folder.write("t.yaml", b"start: 2026-03-02T09:00:00Z\ninterval: 15s\nseries: { cpu: \"0.5x8\", replicas: \"4x9\" }\nexpect: [ { at: 1m, replicas: 4 } ]\n");
     folder.luascale(&["test", "web.lua", "-s", "t.yaml"]).expect(1).says("hot");
+}
+
+#[test]
+fn a_kind_of_gateway_that_the_configuration_adds_can_be_used() {
+    let kind =
+        include_str!("../src/catalogue/kinds/haproxy.yaml").replace("gateway.haproxy", "gateway.in_house");
+    let policy = "policy \"edge\" { replicas = { max = 9 }, metrics = {
+      rps = gateway.in_house { url = \"http://edge:8405/metrics\", capacity = 100 } }, track = { rps = 80 } }";
+    let folder = Folder::with(&[("edge.lua", policy), ("luascale.yaml", "catalogue: [ in_house.yaml ]\n")]);
+    folder.luascale(&["dry-run", "edge.lua"]).expect(64).says("luascale.yaml:1").says("in_house.yaml");
+    folder.write("in_house.yaml", kind.as_bytes());
+    folder.luascale(&["dry-run", "edge.lua"]).expect(0);
+    folder.write("in_house.yaml", kind.replace("signals:", "signalz:").as_bytes());
+    folder.luascale(&["dry-run", "edge.lua"]).expect(64).says("in_house.yaml").says("signals");
+    folder.write("luascale.yaml", b"");
+    folder.luascale(&["dry-run", "edge.lua"]).expect(1).says("gateway.in_house");
 }

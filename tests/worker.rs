@@ -25,7 +25,12 @@ fn binary() -> &'static Path {
 }
 
 fn request(text: &str) -> LoadRequest {
-    LoadRequest { source: Source::new("p.lua", text), entry: None, limits: Limits::default() }
+    LoadRequest {
+        source: Source::new("p.lua", text),
+        entry: None,
+        catalogue: Vec::new(),
+        limits: Limits::default(),
+    }
 }
 
 /// A program that stands in for a worker that fails in some way.

@@ -69,8 +69,8 @@ pub fn open(path: &Path, terminal: &Terminal) -> Result<Option<Project>, Failure
     match Project::open(path) {
         Ok(project) => Ok(Some(project)),
         Err(Unusable::Failure(failure)) => Err(failure),
-        Err(Unusable::Config(findings, source)) => {
-            terminal.findings(&findings, &[source], &terminal.layout(false, false));
+        Err(Unusable::Config(findings, sources)) => {
+            terminal.findings(&findings, &sources, &terminal.layout(false, false));
             Ok(None)
         }
     }

@@ -133,7 +133,12 @@ impl Bench<'_> {
         };
         let entry = self.work.project.entry(path);
         let declared = entry.is_some();
-        let request = LoadRequest { source: source.clone(), entry, limits: self.work.limits };
+        let request = LoadRequest {
+            source: source.clone(),
+            entry,
+            catalogue: self.work.project.catalogue.clone(),
+            limits: self.work.limits,
+        };
         let loaded = match self.load(&request) {
             Ok(loaded) => loaded,
             Err(lost) => {

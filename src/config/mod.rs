@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 pub const FILE_NAME: &str = "luascale.yaml";
 
 /// The sections, in the order the documentation lists them.
-const SECTIONS: [&str; 6] = ["policies", "samples", "secrets", "lint", "approval", "apply"];
+const SECTIONS: [&str; 7] = ["policies", "samples", "catalogue", "secrets", "lint", "approval", "apply"];
 
 /// What a luascale.yaml says. Every part is optional; paths are relative to its folder.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -25,6 +25,8 @@ pub struct Config {
     pub policies: Vec<PolicyEntry>,
     /// Recordings by policy, in the order written.
     pub samples: Vec<SamplesEntry>,
+    /// Files with further kinds of gateways, in the order written.
+    pub catalogue: Vec<Spanned<String>>,
     /// Names that `secret` may resolve, in the order written.
     pub secrets: Vec<Secret>,
     /// Settings of the linter.
@@ -147,6 +149,7 @@ pub fn parse(source: &Source) -> (Config, Vec<Finding>) {
         match key.value.as_str() {
             "policies" => config.policies = policies::policies(&mut reader, node),
             "samples" => config.samples = sections::samples(&mut reader, node),
+            "catalogue" => config.catalogue = sections::catalogue(&mut reader, node),
             "secrets" => config.secrets = sections::secrets(&mut reader, node),
             "lint" => config.lint = sections::lint(&mut reader, node),
             "approval" => config.approval = Some(sections::approval(&mut reader, node)),

@@ -31,6 +31,12 @@ pub fn samples(reader: &mut Reader<'_>, node: &Node) -> Vec<SamplesEntry> {
     entries
 }
 
+/// `catalogue:`, the files of further kinds of gateways.
+pub fn catalogue(reader: &mut Reader<'_>, node: &Node) -> Vec<Spanned<String>> {
+    let written = reader.texts(node, "catalogue");
+    (1..).zip(written).filter_map(|(at, file)| path(reader, file, &format!("catalogue[{at}]"))).collect()
+}
+
 fn sample(reader: &mut Reader<'_>, node: &Node, what: &str) -> Option<SampleFile> {
     if let Yaml::Text(_) = node.value {
         let written = reader.text(node, what)?;

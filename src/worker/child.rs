@@ -149,7 +149,10 @@ fn clock() -> Clock {
 }
 
 fn load<R: Read, W: Write>(request: LoadRequest, pipe: &Pipe<R, W>) -> Program {
-    let catalogue = catalogue::Table::new();
+    let catalogue = match catalogue::Table::new().with(&request.catalogue) {
+        Ok(catalogue) => catalogue,
+        Err(findings) => return Program::broken(request.source, findings, request.catalogue),
+    };
     Program::load(&request.source, request.entry.as_ref(), pipe, &catalogue, &request.limits, clock())
 }
 

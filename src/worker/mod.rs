@@ -43,6 +43,8 @@ pub struct LoadRequest {
     pub source: Source,
     /// Its entry under `policies:` in luascale.yaml.
     pub entry: Option<Entry>,
+    /// Further kinds of gateways, one a source.
+    pub catalogue: Vec<Source>,
     /// The fences.
     pub limits: Limits,
 }
