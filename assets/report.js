@@ -271,7 +271,7 @@
         cursor: {
           sync: { key: this.section.id },
           drag: { x: true, y: false, dist: 6 },
-          points: { size: 6, width: 0, fill: (u, s) => u.series[s].stroke(u, s) },
+          points: { size: (u, s) => u.series[s].width < 1.5 ? 0 : 6, width: 0, fill: (u, s) => u.series[s].stroke(u, s) },
         },
         scales: { x: { time: true }, y: { range: extra.range } },
         axes: [
@@ -355,7 +355,7 @@
       for (const [a, b] of this.under) {
         const from = Math.max(u.valToPos(this.times[a], "x", true), left);
         const to = Math.min(u.valToPos(this.times[Math.min(b + 1, this.length - 1)], "x", true), left + width);
-        if (to >= left && from <= left + width) u.ctx.fillRect(from, top, Math.max(to - from, 1.5), height);
+        if (to >= left && from <= left + width) u.ctx.fillRect(from, top, Math.max(to - from, 2 * devicePixelRatio), height);
       }
       u.ctx.restore();
     }

@@ -40,8 +40,11 @@ pub fn verdict((policy, run): Pair<'_>) -> Vec<Piece> {
     let peak = run.score.peak.unwrap_or_else(|| run.ticks.iter().map(|t| t.desired).max().unwrap_or(0));
     let max = run.ticks.iter().map(|t| t.bounds.max).max().unwrap_or(policy.replicas.max.value);
     let tone = if run.score.minutes_at_max.is_some_and(|m| m > 0.0) { Tone::Warn } else { Tone::Plain };
-    out.push(piece(tone, format!("peak {peak} of {max}")));
+    let of = if max < NO_CEILING { format!(" of {max}") } else { String::new() };
+    out.push(piece(tone, format!("peak {peak}{of}")));
     match run.score.under_provisioned_minutes {
+        // Nothing is measured over one tick, whatever the policy declares.
+        None if run.ticks.len() < 2 => {}
         None => out.push(piece(Tone::Dim, "under-provisioning not measured")),
         Some(m) if m > 0.0 => {
             out.push(piece(Tone::Bad, format!("under-provisioned for {}", numbers::minutes(m))));
@@ -68,6 +71,9 @@ pub fn worst(verdict: &[Piece]) -> Tone {
         () => Tone::Good,
     }
 }
+
+/// A max of this or more is that of a policy that names none.
+const NO_CEILING: u32 = 1_000_000;
 
 /// How many ticks changed the wanted count.
 pub fn scalings(run: &Run) -> u64 {
@@ -110,9 +116,16 @@ pub fn extent((policy, run): Pair<'_>, dash: &str) -> String {
                 policy.interval
             )
         }
+        (Some(_), _) if run.samples.is_empty() => format!("{ticks}, no samples"),
         (Some(only), _) => format!("{} UTC, {ticks}, {kind}", numbers::Clock::Full.show(only.time)),
         _ => ticks,
     }
+}
+
+/// Whether any figure was measured; over one tick none is.
+pub fn measured(run: &Run) -> bool {
+    let score = &run.score;
+    run.ticks.len() > 1 || score.replica_hours.is_some() || score.scaling_events.is_some()
 }
 
 /// One figure of the score.
@@ -205,23 +218,30 @@ pub fn load_metric(policy: &Policy, run: &Run) -> Option<usize> {
         .or_else(|| (0..width).find(|m| seen(*m)))
 }
 
-/// Why an event happened, in one sentence.
+/// Why an event happened: the step that decided it and, where a later one had the last word on
+/// the count, that one too.
 pub fn why((policy, run): Pair<'_>, happened: &Happened) -> String {
     let steps = run.steps_of(happened.tick as usize);
-    if let Some(step) = happened.event.step.and_then(|s| steps.get(usize::from(s))) {
-        return reason::words(policy, step);
-    }
-    match (happened.event.kind, happened.event.metric) {
-        (EventKind::MetricsLost, Some(metric)) => {
-            let name = run.metrics.get(usize::from(metric)).map_or("a metric", String::as_str);
-            format!("{name} has no value")
+    let event = &happened.event;
+    let decided = event.step.map(usize::from).filter(|at| *at < steps.len());
+    let last = || steps.iter().rposition(|s| s.input != s.output && s.output == event.to);
+    let (first, then) = match (decided, event.metric) {
+        (Some(at), _) => {
+            let short = is_scaling(event.kind) && steps.get(at).is_some_and(|s| s.output != event.to);
+            (at, last().filter(|last| short && *last > at))
         }
-        _ => steps
-            .iter()
-            .rev()
-            .find(|s| s.input != s.output)
-            .map_or_else(String::new, |s| reason::words(policy, s)),
-    }
+        (None, Some(metric)) if event.kind == EventKind::MetricsLost => {
+            let name = run.metrics.get(usize::from(metric)).map_or("a metric", String::as_str);
+            return format!("{name} has no value");
+        }
+        (None, _) => match last() {
+            Some(at) => (at, None),
+            None => return String::new(),
+        },
+    };
+    let words = |at: usize| steps.get(at).map(|step| reason::words(policy, step));
+    let told: Vec<String> = [Some(first), then].into_iter().flatten().filter_map(words).collect();
+    told.join("; ")
 }
 
 /// Tick at or before an instant; the first for one before the run, `None` for an empty run.

@@ -146,7 +146,9 @@ fn section(out: &mut String, index: usize, pair: Pair<'_>, all_ticks: usize) {
         ),
     ));
     alerts(out, pair);
-    cards(out, pair);
+    if facts::measured(run) {
+        cards(out, pair);
+    }
     if !run.ticks.is_empty() {
         let data = pack(pair, all_ticks).to_string();
         // Inside a script element only `</script` and `<!--` matter, and both begin with `<`.
@@ -158,7 +160,9 @@ fn section(out: &mut String, index: usize, pair: Pair<'_>, all_ticks: usize) {
         ));
     }
     events(out, pair);
-    list(out, "Notes", run.notes.iter().map(|n| escape(n)));
+    if facts::silent_script(pair).is_none() {
+        list(out, "Notes", run.notes.iter().map(|n| escape(n)));
+    }
     let clock = clock(run);
     let printed = run.printed.iter().map(|line| {
         let tick = line.tick.and_then(|t| run.ticks.get(t as usize));
@@ -201,8 +205,10 @@ fn alerts(out: &mut String, pair: Pair<'_>) {
         );
     }
     if facts::scalings(run) == 0 && !run.ticks.is_empty() {
-        let mut reasons: Vec<String> = facts::silent_script(pair).into_iter().collect();
-        reasons.extend(super::kept::summary(pair, 3));
+        let reasons = match facts::silent_script(pair) {
+            Some(silent) => std::iter::once(silent).chain(run.notes.iter().cloned()).collect(),
+            None => super::kept::summary(pair, 3),
+        };
         let reasons: Vec<String> = reasons.iter().map(|r| format!("<br>{}", escape(r))).collect();
         alert("note", format!("<b>Why nothing happened</b>{}", reasons.concat()));
     }

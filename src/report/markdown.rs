@@ -88,14 +88,17 @@ fn section(out: &mut String, pair: Pair<'_>, folded: bool) {
     if facts::scalings(run) == 0 && !run.ticks.is_empty() {
         if let Some(silent) = facts::silent_script(pair) {
             out.push_str(&format!("{}\n\n", text(&silent)));
+        } else {
+            for reason in super::kept::summary(pair, 3) {
+                out.push_str(&format!("- {}\n", text(&reason)));
+            }
+            out.push('\n');
         }
-        for reason in super::kept::summary(pair, 3) {
-            out.push_str(&format!("- {}\n", text(&reason)));
-        }
-        out.push('\n');
     }
     chart(out, run);
-    score(out, pair);
+    if facts::measured(run) {
+        score(out, pair);
+    }
     events(out, pair);
     for line in run.notes.iter().take(EVENTS) {
         out.push_str(&format!("> {}\n", text(line)));

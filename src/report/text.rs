@@ -145,8 +145,13 @@ fn section(out: &mut String, pair: Pair<'_>, layout: &Layout) {
     }
     printed(out, run, layout);
     events(out, pair, layout);
-    score(out, pair, layout);
-    notes(out, run, layout);
+    if facts::measured(run) {
+        score(out, pair, layout);
+    }
+    // Of a script that does nothing the notes are the reasons, and were told as such.
+    if facts::silent_script(pair).is_none() {
+        notes(out, run, layout);
+    }
 }
 
 fn heading(out: &mut String, text: &str) {
@@ -203,11 +208,19 @@ fn nothing(out: &mut String, pair: Pair<'_>, layout: &Layout) {
         return;
     }
     heading(out, "Why nothing happened");
-    if let Some(text) = facts::silent_script(pair) {
-        push_wrapped(out, "  ", &text, Tone::Plain, layout);
-    }
-    for reason in kept::summary(pair, 3) {
-        push_wrapped(out, "  ", &reason, Tone::Plain, layout);
+    match facts::silent_script(pair) {
+        Some(text) => {
+            push_wrapped(out, "  ", &text, Tone::Plain, layout);
+            let dot = layout.charset.glyphs().dot;
+            for note in &pair.1.notes {
+                push_wrapped(out, &format!("  {dot} "), &clean(note), Tone::Plain, layout);
+            }
+        }
+        None => {
+            for reason in kept::summary(pair, 3) {
+                push_wrapped(out, "  ", &reason, Tone::Plain, layout);
+            }
+        }
     }
 }
 
@@ -223,7 +236,12 @@ fn printed(out: &mut String, run: &Run, layout: &Layout) {
         .take(LINES)
         .map(|line| {
             let tick = line.tick.and_then(|t| run.ticks.get(t as usize));
-            (tick.map_or_else(|| "while loading".into(), |t| clock.show(t.time)), clean(&line.text))
+            let time = match tick {
+                Some(tick) if run.ticks.len() > 1 => clock.show(tick.time),
+                Some(_) => "at the one tick".into(),
+                None => "while loading".into(),
+            };
+            (time, clean(&line.text))
         })
         .collect();
     let widest = rows.iter().map(|(time, _)| width(time)).max().unwrap_or(0);
