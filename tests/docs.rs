@@ -265,7 +265,7 @@ fn the_tutorial_runs_as_it_is_written() {
 }
 
 #[test]
-fn every_example_runs() {
+fn every_example_runs_and_keeps_its_expectations() {
     let folders: BTreeSet<PathBuf> =
         find("examples", "luascale.yaml").iter().map(|p| p.parent().unwrap().to_path_buf()).collect();
     assert!(folders.len() >= 10, "{folders:?}");
@@ -288,6 +288,10 @@ fn every_example_runs() {
                 "{name}: {} has no tick",
                 policy["name"]
             );
+        }
+        if folder.join("tests").is_dir() {
+            let ran = luascale(&["test", name]);
+            assert_eq!(ran.status, 0, "{name}\n{}\n{}", ran.stdout, ran.stderr);
         }
     }
 }
