@@ -317,6 +317,20 @@ fn a_long_file() {
 }
 
 #[test]
+fn regions_keep_their_own_series_and_the_first_by_name_its_replicas() {
+    let text = "time,region,cpu,replicas\n\
+                2024-03-01T12:00:00Z,us,0.7,9\n\
+                2024-03-01T12:00:00Z,eu,0.5,4\n\
+                2024-03-01T12:00:15Z,us,0.8,9\n\
+                2024-03-01T12:00:15Z,eu,0.6,5\n";
+    let samples = read("x.csv", text, &wanting(&["cpu"]));
+    let regions: Vec<_> = samples.series.iter().map(|s| s.region.as_deref()).collect();
+    assert_eq!(regions, [Some("eu"), Some("us")]);
+    assert_eq!(samples.replicas.unwrap().values, [4, 5]);
+    assert_eq!(samples.notes, ["x.csv: replicas were recorded in 2 regions; those of eu are read"]);
+}
+
+#[test]
 fn one_row_a_replica() {
     let text = "time,metric,replica,value,request,phase,started,ready,ready_changed,sampled,window,deleting\n\
         2024-03-01T12:00:00Z,cpu,web-1,0.5,1,Running,2024-03-01T11:00:00Z,true,2024-03-01T11:01:00Z,2024-03-01T11:59:50Z,30s,false\n\

@@ -459,6 +459,97 @@ fn progress_is_told_to_the_end() {
     assert_eq!((told.first(), told.last()), (Some(&(0, 480)), Some(&(480, 480))));
 }
 
+fn trace(path: &str, columns: &[(&str, &str)]) -> Samples {
+    let name = format!("{}/tests/data/traces/{path}", env!("CARGO_MANIFEST_DIR"));
+    #[expect(clippy::disallowed_methods, reason = "a test that reads the repository")]
+    let bytes = std::fs::read(name).unwrap();
+    let columns = columns.iter().map(|(a, b)| ((*a).to_string(), (*b).to_string())).collect();
+    let metrics = ["cpu", "rps", "queue", "kv_cache"].map(String::from).to_vec();
+    let options = ReadOptions { columns, metrics: Some(metrics), ..ReadOptions::default() };
+    samples::read(&bytes, path, &options).unwrap()
+}
+
+/// Tracks requests a second at so many a replica, without windows and limits.
+fn by_rate(per_replica: f64, max: u32) -> Policy {
+    let mut policy = Policy::bare("web", 1, max).unlimited();
+    policy.metrics = vec![Metric { capacity: Some(per_replica), ..metric("rps", Some(Per::Total)) }];
+    policy.track = vec![track(&policy, "rps", per_replica)];
+    policy.interval = Duration::from_secs(60);
+    policy
+}
+
+#[test]
+fn nasa_holds_while_logs_are_lost_and_scales_in_while_the_server_is_down() {
+    let run = plain(&by_rate(0.5, 30), &trace("nasa-http-1995/nasa_http_5m_outages.csv", &[]));
+    let at = |text: &str| run.ticks.iter().position(|t| t.time == utc(text)).unwrap();
+    // The last row before the gap is of 17:30 and holds for ten minutes; the next is of 08-01 04:00.
+    let gap = at("1995-07-28T17:40:00Z")..at("1995-08-01T04:00:00Z");
+    assert!(gap.clone().all(|tick| value(&run, tick, "rps").is_nan()));
+    let held = run.ticks[gap.start - 1].desired;
+    assert!(held > 1, "{held}");
+    assert!(run.ticks[gap.clone()].iter().all(|t| t.desired == held && t.under.is_none()));
+    // Rows of 0 are really 0.
+    let down = at("1995-08-02T12:00:00Z");
+    assert_eq!(
+        (value(&run, down, "rps"), run.ticks[down].desired, run.ticks[down].under),
+        (0.0, 1, Some(false))
+    );
+    assert!(
+        run.notes
+            .iter()
+            .any(|n| n.starts_with("under-provisioned time could not be measured in 4940 minutes")),
+        "{:?}",
+        run.notes
+    );
+}
+
+#[test]
+fn phpa_closed_loop_by_hand_at_three_ticks() {
+    let run = plain(&by_rate(1.0, 20), &trace("phpa-vs-hpa-2020/hpa.csv", &[]));
+    assert_eq!(run.kind, Loop::Closed);
+    let at =
+        |minute: usize| (value(&run, minute, "rps"), run.ticks[minute].current, run.ticks[minute].desired);
+    // 1.9333 is more than 1 replica serves: 2. A minute later 3.3 (99 in 30 s): 4. At 2 min 3.8333: within a
+    // tenth of 4, so 4 stay.
+    assert_eq!([at(0), at(1), at(2)], [(1.9333, 1, 2), (3.3, 2, 4), (3.8333, 4, 4)]);
+    assert_eq!(
+        run.ticks[..3].iter().map(|t| t.under).collect::<Vec<_>>(),
+        [Some(true), Some(true), Some(false)]
+    );
+}
+
+#[test]
+fn llmd_open_loop_by_hand_at_three_ticks() {
+    let columns = [("queue", "num_requests_waiting"), ("kv_cache", "kv_cache_usage_perc")];
+    let samples = trace("llmd-hpa-runs/high-load-hpa-20251124-155733.csv", &columns);
+    let mut policy = Policy::bare("vllm", 1, 10).unlimited();
+    policy.metrics = vec![metric("kv_cache", Some(Per::Replica)), metric("queue", Some(Per::Total))];
+    policy.track = vec![track(&policy, "kv_cache", 0.5), track(&policy, "queue", 20.0)];
+    policy.interval = Duration::from_secs(21);
+    let run = go(&policy, &samples, &open());
+    let at = |text: &str| {
+        run.ticks.iter().rfind(|t| t.time <= utc(text)).map(|t| (t.current, t.proposed, t.desired))
+    };
+    // Nothing waits and the cache is empty: 0, of which min makes 1. 16:02:11 sees the row of 16:01:51, in
+    // which 355 wait: ceil(355 / 20) = 18, of which 10 are allowed.
+    assert_eq!(at("2025-11-24T15:58:20Z"), Some((1, 0, 1)));
+    assert_eq!(at("2025-11-24T16:02:11Z"), Some((5, 18, 10)));
+    // The row of 16:05:03 has 0 waiting and 0.19 of the cache at 10 replicas: ceil(10 x 0.19 / 0.5) = 4.
+    assert_eq!(at("2025-11-24T16:05:20Z"), Some((10, 4, 4)));
+}
+
+#[test]
+fn the_world_cup_in_a_closed_loop() {
+    let samples = trace("worldcup98/worldcup98_5m_four_days.csv", &[("rps", "count_raw")]);
+    // Requests in 5 minutes: 30,000 of them are 100 a second.
+    let run = plain(&by_rate(30_000.0, 60), &samples);
+    assert_eq!(run.ticks.len(), 1151 * 5 + 1);
+    let most = (0..run.ticks.len()).map(|t| value(&run, t, "rps")).fold(0.0, f64::max);
+    assert_eq!(run.score.peak, Some((most / 30_000.0).ceil() as u32));
+    // The count follows at the tick that sees a rise, so load is above what runs for a minute at a time.
+    assert!(run.score.under_provisioned_minutes.unwrap() > 0.0);
+}
+
 /// The ticks at which a metric has no value.
 fn missing(run: &Run, metric: &str) -> Vec<usize> {
     (0..run.ticks.len()).filter(|tick| value(run, *tick, metric).is_nan()).collect()

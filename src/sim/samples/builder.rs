@@ -38,8 +38,9 @@ pub(super) struct Builder {
     plain: Vec<Option<usize>>,
     /// Places in `series` by metric and region.
     regional: HashMap<(usize, usize), usize>,
-    counts: Vec<(u32, f64)>,
-    ready: Vec<(u32, f64)>,
+    /// With the number of their region.
+    counts: Vec<(usize, u32, f64)>,
+    ready: Vec<(usize, u32, f64)>,
     notes: Notes,
 }
 
@@ -161,13 +162,13 @@ impl Builder {
     }
 
     /// Adds a number of replicas that ran.
-    pub fn count(&mut self, row: u32, replicas: u32) {
-        self.counts.push((row, f64::from(replicas)));
+    pub fn count(&mut self, region: usize, row: u32, replicas: u32) {
+        self.counts.push((region, row, f64::from(replicas)));
     }
 
     /// Adds a number of replicas that took load.
-    pub fn ready(&mut self, row: u32, replicas: u32) {
-        self.ready.push((row, f64::from(replicas)));
+    pub fn ready(&mut self, region: usize, row: u32, replicas: u32) {
+        self.ready.push((region, row, f64::from(replicas)));
     }
 
     /// Adds a note about the file.
@@ -214,8 +215,17 @@ impl Builder {
                 source: self.file.clone(),
             });
         }
-        samples.replicas = counts(&rows, std::mem::take(&mut self.counts), &mut odd);
-        samples.ready = counts(&rows, std::mem::take(&mut self.ready), &mut odd);
+        let (all, ready) = (std::mem::take(&mut self.counts), std::mem::take(&mut self.ready));
+        let mut of: Vec<usize> = all.iter().chain(&ready).map(|(region, ..)| *region).collect();
+        of.sort_by_key(|region| regions.get(*region));
+        of.dedup();
+        if let (Some(Some(first)), 2..) = (of.first().and_then(|r| regions.get(*r)), of.len()) {
+            self.note(format!("replicas were recorded in {} regions; those of {first} are read", of.len()));
+        }
+        // A run reads one region, the first by name, so its counts are the ones that go with it.
+        let of = of.first().copied().unwrap_or_default();
+        samples.replicas = counts(&rows, all, of, &mut odd);
+        samples.ready = counts(&rows, ready, of, &mut odd);
         samples.series.sort_by(|a, b| (&a.region, &a.metric).cmp(&(&b.region, &b.metric)));
         self.say(&odd, text, step_at_conflict, &samples);
         samples.notes.extend(clock.iter().cloned());
@@ -396,7 +406,14 @@ fn settle<T: Copy>(
     track
 }
 
-fn counts(rows: &[Row], entries: Vec<(u32, f64)>, odd: &mut Oddities) -> Option<Track<u32>> {
+fn counts(
+    rows: &[Row],
+    entries: Vec<(usize, u32, f64)>,
+    region: usize,
+    odd: &mut Oddities,
+) -> Option<Track<u32>> {
+    let entries: Vec<(u32, f64)> =
+        entries.into_iter().filter(|(of, ..)| *of == region).map(|(_, row, count)| (row, count)).collect();
     if entries.is_empty() {
         return None;
     }

@@ -328,8 +328,8 @@ impl Reader<'_> {
                 (Some(metric), None, Number::Value(value)) => self.builder.value(metric, region, row, value),
                 (Some(metric), None, _) => self.builder.value(metric, region, row, f64::NAN),
                 (None, _, Number::Value(value)) => match number::count(value) {
-                    Ok(count) if name == "replicas" => self.builder.count(row, count),
-                    Ok(count) => self.builder.ready(row, count),
+                    Ok(count) if name == "replicas" => self.builder.count(region, row, count),
+                    Ok(count) => self.builder.ready(region, row, count),
                     Err(complaint) => self.problems.at(self.find_text(&value.to_string()), complaint, name),
                 },
                 (None, _, _) => {}

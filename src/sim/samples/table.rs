@@ -204,8 +204,8 @@ impl<'a> Table<'a> {
                     Number::Blank | Number::None => return Ok(()),
                 };
                 match (row, role) {
-                    (Some(row), Role::Replicas) => self.builder.count(*row, value),
-                    (Some(row), _) => self.builder.ready(*row, value),
+                    (Some(row), Role::Replicas) => self.builder.count(*region, *row, value),
+                    (Some(row), _) => self.builder.ready(*region, *row, value),
                     (None, _) => {}
                 }
             }
@@ -290,8 +290,8 @@ impl<'a> Table<'a> {
                 used = true;
                 if let Number::Value(value) = value {
                     match number::count(value) {
-                        Ok(count) if here == "replicas" => self.builder.count(row, count),
-                        Ok(count) => self.builder.ready(row, count),
+                        Ok(count) if here == "replicas" => self.builder.count(region, row, count),
+                        Ok(count) => self.builder.ready(region, row, count),
                         Err(complaint) => self.problems.at(place(long.column), complaint, ""),
                     }
                 }

@@ -107,8 +107,8 @@ impl Writer<'_> {
                 if let Number::Value(value) = number {
                     let value = number::count(value)?;
                     match name {
-                        "replicas" => writer.builder.count(row, value),
-                        _ => writer.builder.ready(row, value),
+                        "replicas" => writer.builder.count(0, row, value),
+                        _ => writer.builder.ready(0, row, value),
                     }
                 }
                 if !also {
