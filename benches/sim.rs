@@ -74,7 +74,9 @@ fn simulations(c: &mut Criterion) {
     let text = csv(TICKS);
     group.bench_function("read_csv", |b| b.iter(|| read(black_box(&text))));
     let samples = read(&text);
-    group.bench_function("trace_json", |b| b.iter(|| report::json::json(&[(&policy, &go(&samples))], &[], &[])));
+    group.bench_function("trace_json", |b| {
+        b.iter(|| report::json::json(&[(&policy, &go(&samples))], &[], &[]))
+    });
     let run = go(&samples);
     let bytes = postcard::to_stdvec(&run).unwrap_or_default();
     let changes = run.score.scaling_events.unwrap_or_default();

@@ -60,6 +60,7 @@ fn prepare(folder: &Path) {
     write("day.html", report::html::html(&[(&policy, &run)]));
     write("many.html", report::html::html(&[(&policy, &run), (&hostile, &broken), (&script, &silent)]));
     write("long.html", report::html::html(&[(&policy, &fortnight)]));
+    write("wide.html", report::html::html(&[(&policy, &fortnight); 4]));
     let scaled = run.events.iter().find(|e| e.event.kind == EventKind::ScaleOut).unwrap();
     let ticks = [0, 2, 2005, 3000, 4445, DAY - 1].map(|at| tick(&policy, &run, at));
     let facts = json!({

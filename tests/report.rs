@@ -359,6 +359,16 @@ fn hostile_names_are_plain_words_in_markdown() {
 }
 
 #[test]
+fn the_markdown_of_many_policies_fits_a_comment() {
+    let runs: Vec<_> = (0..3).map(|_| day()).chain([runs::hostile()]).collect();
+    let many: Vec<report::Pair<'_>> = pairs(&runs).into_iter().cycle().take(400).collect();
+    let told = report::markdown::markdown(&many);
+    assert!(told.len() < 65_536, "{} bytes", told.len());
+    assert_eq!(told.matches("<details>").count(), told.matches("</details>").count());
+    assert!(told.matches("<details>").count() > 3 && told.contains("told in no more detail"), "{told}");
+}
+
+#[test]
 fn the_html_escapes_what_it_embeds() {
     let runs = all();
     let told = report::html::html(&pairs(&runs));
@@ -375,6 +385,9 @@ fn a_fortnight_in_html_stays_small() {
     let run = runs::run(&policy, 14 * DAY);
     let told = report::html::html(&[(&policy, &run)]);
     assert!(told.len() < 5_000_000, "{} bytes", told.len());
+    // Past the limit ticks share their words rather than grow the file.
+    let four = report::html::html(&[(&policy, &run); 4]);
+    assert!(four.len() < 10_000_000, "{} bytes", four.len());
 }
 
 fn found() -> (Vec<Finding>, Vec<Source>) {

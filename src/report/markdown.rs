@@ -8,23 +8,25 @@ use super::paint::Tone;
 use crate::model::EventKind;
 use crate::sim::trace::Run;
 
-/// Events listed a policy; a comment has 65,536 characters for everything.
+/// Events listed a policy.
 const EVENTS: usize = 15;
 /// Points of a chart; mermaid draws them all.
 const POINTS: usize = 60;
 /// Longest text of anybody's choosing.
 const TEXT: usize = 300;
-/// Policies with sections of their own.
-const SECTIONS: usize = 10;
+/// Rows of the table of policies.
+const POLICIES: usize = 100;
+/// Bytes of the whole: a comment on GitHub takes 65,536 characters, and its poster adds a few.
+const WHOLE: usize = 60_000;
 
 /// The report as Markdown. Texts from policies are neutralised: they make no mention, link,
-/// image, HTML, code fence or table cell of their own.
+/// image, HTML, code fence or table cell of their own. The whole fits a comment on GitHub.
 pub fn markdown(pairs: &[Pair<'_>]) -> String {
     let mut out = String::from("## Dry-run\n\n");
     if pairs.len() != 1 {
         out.push_str("| | policy | replica-hours | under-provisioned | scaled | flaps | peak |\n");
         out.push_str("|-|-|-:|-:|-:|-:|-:|\n");
-        for pair in pairs {
+        for pair in pairs.iter().take(POLICIES) {
             let figures = figures(*pair);
             let figure = |key| figures.iter().find(|f| f.key == key).map_or("", |f| f.value.as_str());
             out.push_str(&format!(
@@ -40,11 +42,19 @@ pub fn markdown(pairs: &[Pair<'_>]) -> String {
         }
         out.push('\n');
     }
-    for pair in pairs.iter().take(SECTIONS) {
-        section(&mut out, *pair, pairs.len() > 1);
+    let mut told = 0;
+    for pair in pairs {
+        let mut part = String::new();
+        section(&mut part, *pair, pairs.len() > 1);
+        if out.len() + part.len() > WHOLE {
+            break;
+        }
+        out.push_str(&part);
+        told += 1;
     }
-    if pairs.len() > SECTIONS {
-        out.push_str(&format!("Only the first {SECTIONS} policies are told in full.\n"));
+    if told < pairs.len() {
+        let left = super::numbers::count((pairs.len() - told) as u64, "policy");
+        out.push_str(&format!("{left} told in no more detail here: a comment has its limit.\n"));
     }
     out
 }

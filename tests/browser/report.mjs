@@ -1,7 +1,7 @@
 // Opens HTML reports in a real browser and does what a reader does: node report.mjs FOLDER
 //
 // FOLDER has day.html (one policy, a day), many.html (several, hostile texts in one), long.html
-// (a fortnight) and facts.json (what they must say). Prints one line a check; exits 1 where one fails.
+// (a fortnight), wide.html (four of them) and facts.json (what they must say). Prints one line a check; exits 1 where one fails.
 import { chromium } from "playwright-core";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -204,6 +204,27 @@ try {
   await settle(page);
   check("a fortnight shows its ticks", (await panel(page)).includes(facts.long.day), await panel(page));
   await close(page, "a fortnight");
+
+  // ---- more ticks than have room for figures of their own: words are shared, and it is said
+  page = await open("wide.html", "#policy-3");
+  check("the policy in the address is shown", (await page.locator("section.policy:visible").getAttribute("id")) === "policy-3");
+  const slide = page.locator(`${here} .stack`);
+  await slide.focus();
+  await page.keyboard.press("Home");
+  let shared = 0;
+  for (let i = 0; i < 30; i++) {
+    await page.keyboard.press("ArrowRight");
+    const note = page.locator(`${here} .shared`);
+    if (await note.count()) {
+      shared++;
+      check("shared words name their tick", /those of 2024-11-29 00:\d\d:\d\d\./.test(await note.innerText()), await note.innerText());
+    }
+  }
+  check("some words are shared", shared > 0);
+  await page.keyboard.press("Home");
+  await page.keyboard.press("e");
+  check("changes have their own", (await page.locator(`${here} .shared`).count()) === 0);
+  await close(page, "four fortnights");
 
   // ---- without scripts
   const bare = await context.browser()?.newContext?.({ javaScriptEnabled: false }) ?? null;
