@@ -184,7 +184,7 @@ fn faults(table: &Table, files: &[(String, String)]) -> Vec<String> {
         if lines > LONGEST {
             out.push(format!("src/{path} has {lines} lines; split it by idea (at most {LONGEST})"));
         }
-        if path != "main.rs" && !path.ends_with("tests.rs") && !text.starts_with("//!") {
+        if !path.ends_with("tests.rs") && !text.starts_with("//!") {
             out.push(format!("src/{path} does not say in its first line (`//!`) what it is for"));
         }
         let mut here: Vec<&str> = path.trim_end_matches(".rs").split('/').collect();
@@ -212,6 +212,12 @@ fn faults(table: &Table, files: &[(String, String)]) -> Vec<String> {
                 _ => {}
             }
             seen.push(other);
+        }
+    }
+    for module in table.keys() {
+        let (file, folder) = (format!("{module}.rs"), format!("{module}/"));
+        if !files.iter().any(|(path, _)| *path == file || path.starts_with(&folder)) {
+            out.push(format!("the table of src/lib.rs names `{module}`, which is not there"));
         }
     }
     out
@@ -323,7 +329,13 @@ fn what_is_off_the_map_or_too_long_fails() {
         with("decide/tick.rs", &"\n".repeat(LONGEST)),
         [format!("src/decide/tick.rs has {} lines; split it by idea (at most {LONGEST})", LONGEST + 1)]
     );
-    let table = table("//! | `text` | | |\n");
+    let table = table("//! | `text` | | |\n//! | `gone` | | text |\n");
     let files = [("text.rs".to_string(), "fn f() {}".to_string())];
-    assert_eq!(faults(&table, &files), ["src/text.rs does not say in its first line (`//!`) what it is for"]);
+    assert_eq!(
+        faults(&table, &files),
+        [
+            "src/text.rs does not say in its first line (`//!`) what it is for",
+            "the table of src/lib.rs names `gone`, which is not there"
+        ]
+    );
 }

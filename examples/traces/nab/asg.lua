@@ -4,7 +4,7 @@
 policy "web-asg" {
   target   = http { url = "https://scaler.example.com/groups/web-asg" },
   replicas = { min = 2, max = 30 },
-  interval = "1m",
+  interval = "5m",
   startup  = "3m",
 
   metrics = {

@@ -4,7 +4,7 @@
 policy "nasa-web" {
   target   = kubernetes.deployment { namespace = "web", name = "nasa" },
   replicas = { min = 2, max = 20 },
-  interval = "1m",
+  interval = "5m",
   startup  = "2m",
 
   metrics = {

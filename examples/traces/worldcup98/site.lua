@@ -4,7 +4,7 @@
 policy "worldcup-site" {
   target   = kubernetes.deployment { namespace = "web", name = "worldcup" },
   replicas = { min = 2, max = 50 },
-  interval = "1m",
+  interval = "5m",
   startup  = "2m",
 
   metrics = {
