@@ -1,7 +1,5 @@
 //! What a dry-run costs without its VM: 14 days at 15 s, closed loop, three rules with closures.
 
-#![expect(missing_docs, reason = "criterion's macros make public functions")]
-
 use criterion::{Criterion, criterion_group, criterion_main};
 use luascale::model::bare::{Closures, When};
 use luascale::model::{Action, Duration, Metric, Model, Per, Policy, Rule, Time};
