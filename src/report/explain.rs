@@ -48,7 +48,11 @@ fn tick_text(out: &mut String, pair: Pair<'_>, index: usize, asked: Time, layout
     let name = clean(&policy.name.value);
     let head = format!("{name} at {} UTC {change}", clock.show(tick.time));
     push_wrapped(out, "", &head, Tone::Strong, layout);
-    let mut place = format!("tick {} of {}", numbers::thousands(&(index + 1).to_string()), run.ticks.len());
+    let mut place = format!(
+        "tick {} of {}",
+        numbers::thousands(&(index + 1).to_string()),
+        numbers::thousands(&run.ticks.len().to_string())
+    );
     if asked < tick.time {
         place.push_str(&format!("; {} UTC is before the run, this is its first tick", clock.show(asked)));
     } else if index + 1 == run.ticks.len() && asked.since(tick.time) > policy.interval {

@@ -17,6 +17,8 @@ use std::ops::Range;
 
 /// Stretches listed one by one; more of them are told by the hour, or what else is fit.
 const STRETCHES: usize = 20;
+/// False rules named where nothing but they kept the count.
+const RULES: usize = 4;
 /// Reasons told of a whole run.
 const REASONS: usize = 8;
 
@@ -111,9 +113,17 @@ fn reasons(keys: &[Option<Key>], range: Range<usize>) -> Vec<Kept> {
     out
 }
 
-/// The sentence of a tick's most decisive step.
+/// The sentence of a tick's most decisive step; where that is a rule that is false, no other
+/// held anything back, and all of them are named.
 fn sentence(policy: &Policy, run: &Run, index: usize) -> String {
-    blockers(run, index).first().map_or_else(String::new, |step| clean(&reason::words(policy, step)))
+    let blockers = blockers(run, index);
+    let most = match blockers.first().map(|s| s.why) {
+        Some(Why::RuleFalse { .. }) => RULES,
+        _ => 1,
+    };
+    let told: Vec<String> = blockers.iter().take(most).map(|s| clean(&reason::words(policy, s))).collect();
+    let more = if most > 1 && blockers.len() > most { ", and others" } else { "" };
+    told.join(", ") + more
 }
 
 fn share(part: usize, whole: usize) -> String {
