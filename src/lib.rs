@@ -15,6 +15,7 @@
 //! | `program` | a file, loaded: syntax, VM, catalogue and `build` in their order | text, model, catalogue, syntax, lua |
 //! | `sim` | samples, closed loop, run, score, expectations | text, model, yaml, decide |
 //! | `report` | text, json, csv, markdown, html, junit | text, model, decide, sim |
+//! | `lint` | rules, suppressions, fixes | text, model, syntax, decide, sim |
 //! | `worker` | the child process: spawn, protocol, limits, deadline, kill | the core |
 //! | `config` | luascale.yaml | the core |
 //! | `cli` | arguments, failures, one file a command | everything |
@@ -23,6 +24,7 @@ pub mod catalogue;
 pub mod cli;
 pub mod config;
 pub mod decide;
+pub mod lint;
 pub mod lua;
 pub mod model;
 pub mod program;

@@ -43,6 +43,30 @@ pub struct Finding {
     pub labels: Vec<Label>,
     /// What was expected and what to write instead.
     pub help: Option<String>,
+    /// An edit that cures it, where one is known.
+    pub fix: Option<Fix>,
+}
+
+/// Edits that cure a finding.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fix {
+    /// What they do, in the imperative (`remove the unused local`).
+    pub title: String,
+    /// Whether the file then means the same, the fault aside; others need a flag.
+    pub safe: bool,
+    /// They do not overlap.
+    pub edits: Vec<Edit>,
+}
+
+/// A piece of text that takes another's place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Edit {
+    /// Name of the source.
+    pub source: Arc<str>,
+    /// What is replaced; empty to insert.
+    pub span: Span,
+    /// What stands there then.
+    pub text: String,
 }
 
 impl Finding {
@@ -54,6 +78,7 @@ impl Finding {
             message: message.into(),
             labels: Vec::new(),
             help: None,
+            fix: None,
         }
     }
 
@@ -71,6 +96,13 @@ impl Finding {
     #[must_use]
     pub fn at(mut self, source: &Source, span: Span, text: impl Into<String>) -> Finding {
         self.labels.push(Label { source: source.name.clone(), span, text: text.into() });
+        self
+    }
+
+    /// Sets the fix.
+    #[must_use]
+    pub fn fix(mut self, fix: Fix) -> Finding {
+        self.fix = Some(fix);
         self
     }
 

@@ -15,7 +15,7 @@ pub mod time;
 
 pub use decision::{Bound, Decision, Event, EventKind, Step};
 pub use effect::{Effect, Text};
-pub use finding::{Finding, Label, Level};
+pub use finding::{Edit, Finding, Fix, Label, Level};
 pub use input::{
     Conditions, Context, Cooldown, HookReport, Input, Pending, Phase, Projected, Proposed, Reading,
     ReplicaSample, RuleState, State, Verdict, Work,

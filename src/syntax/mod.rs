@@ -62,6 +62,22 @@ impl Parsed {
 /// Parses a file, on a thread of its own with a large stack. Never panics and never overflows:
 /// what is nested too deep or too long to parse is a finding.
 pub fn parse(source: &Source) -> Parsed {
+    parse_with(source, |_| ()).0
+}
+
+/// A syntax tree, for as long as it is looked at.
+pub struct Tree<'a> {
+    /// The text that was parsed: a byte order mark and a `#!` line are blanked.
+    pub text: &'a str,
+    /// Its statements.
+    pub block: &'a full_moon::ast::Block,
+    /// Whether it calls `policy` anywhere; else it is a script, or a module.
+    pub declares: bool,
+}
+
+/// Parses as [`parse`] does and looks at the tree on the thread that parsed it; `None` where the
+/// text does not parse.
+pub fn parse_with<R: Send>(source: &Source, look: impl FnOnce(&Tree<'_>) -> R + Send) -> (Parsed, Option<R>) {
     let whole = || Span::new(0, source.text.len());
     if source.text.len() > LONGEST {
         let finding = Finding::error(
@@ -70,24 +86,25 @@ pub fn parse(source: &Source) -> Parsed {
         );
         let start = LineIndex::new(&source.text).line_span(&source.text, 1).unwrap_or_default();
         let help = "a limit of the parser: keep data in samples, and split policies over several files";
-        return Parsed { findings: vec![finding.at(source, start, "").help(help)], ..Parsed::default() };
+        let findings = vec![finding.at(source, start, "").help(help)];
+        return (Parsed { findings, ..Parsed::default() }, None);
     }
     let failed = |why: &str| {
         let finding = Finding::error("parser-failed", format!("this file could not be parsed: {why}"));
         let finding =
             finding.at(source, whole(), "").help("a limit of the parser; please report it with the file");
-        Parsed { findings: vec![finding], ..Parsed::default() }
+        (Parsed { findings: vec![finding], ..Parsed::default() }, None)
     };
     std::thread::scope(|scope| {
         let builder = std::thread::Builder::new().name("parse".into()).stack_size(STACK);
-        match builder.spawn_scoped(scope, || on_this_stack(source)) {
+        match builder.spawn_scoped(scope, || on_this_stack(source, look)) {
             Ok(thread) => thread.join().unwrap_or_else(|_| failed("the parser broke off")),
             Err(error) => failed(&format!("no thread to parse on ({error})")),
         }
     })
 }
 
-fn on_this_stack(source: &Source) -> Parsed {
+fn on_this_stack<R>(source: &Source, look: impl FnOnce(&Tree<'_>) -> R) -> (Parsed, Option<R>) {
     let text = source.blanked();
     let tokens = token::tokens(&text);
     if let Err(deep) = depth::check(&tokens) {
@@ -100,7 +117,7 @@ fn on_this_stack(source: &Source) -> Parsed {
         let finding = Finding::error("too-deep", format!("{what} more than {most} deep"))
             .at(source, span, "")
             .help("a limit of the parser: split the expression, or move parts of it into functions");
-        return Parsed { findings: vec![finding], ..Parsed::default() };
+        return (Parsed { findings: vec![finding], ..Parsed::default() }, None);
     }
     let mut result = full_moon::parse_fallible(&text, LuaVersion::luau());
     let mut findings = Vec::new();
@@ -121,14 +138,17 @@ fn on_this_stack(source: &Source) -> Parsed {
     let facts = facts::script_facts(block);
     findings.extend(read.findings);
     findings.sort_by_key(|f| f.labels.first().map(|l| l.span));
-    Parsed {
+    let parsed = Parsed {
         findings,
         outline: read.outline,
         literals: read.literals,
         purity,
         declares: read.declares,
         facts,
-    }
+    };
+    let tree = Tree { text: &text, block, declares: parsed.declares };
+    let seen = parsed.is_sound().then(|| look(&tree));
+    (parsed, seen)
 }
 
 /// What is left of a parse's findings where Luau's compiler, which is the judge, accepts the

@@ -1,0 +1,106 @@
+//! The linter: rules that look at a file's text, at a policy, at all policies together, at a run.
+//!
+//! A rule is a page in `rules/`, a function, and a line in [`rules::RULES`]. The page is its only
+//! metadata. Findings of loading (`unknown-field`, `bad-cron`) are rules too, with pages, raised
+//! elsewhere. May import: `text`, `model`, `syntax`, `decide`, `sim`.
+
+pub mod page;
+pub mod rules;
+pub mod sink;
+
+pub use page::{FixKind, Page};
+pub use sink::Sink;
+
+use crate::model::raw::OutlinePolicy;
+use crate::model::{Finding, Policy};
+use crate::sim::trace::Run;
+use crate::syntax::{Parsed, Tree};
+use crate::text::Source;
+
+/// What a rule looks at; the scope is the variant.
+#[derive(Clone, Copy)]
+pub enum Check {
+    /// Nothing: loading, reading or another rule's function raises it.
+    Elsewhere,
+    /// The syntax tree of one file.
+    Tree(fn(&TreeView<'_>, &mut Sink<'_>)),
+    /// One policy that loads.
+    Policy(fn(&PolicyView<'_>, &mut Sink<'_>)),
+    /// All policies of a check together.
+    Set(fn(&[PolicyView<'_>], &mut Sink<'_>)),
+    /// A policy's run on recorded metrics.
+    Run(fn(&RunView<'_>, &mut Sink<'_>)),
+}
+
+/// A file's text and its syntax tree.
+pub struct TreeView<'a> {
+    /// The file.
+    pub source: &'a Source,
+    /// The tree and what was learnt of it.
+    pub tree: &'a Tree<'a>,
+}
+
+/// A policy, and the text that declares it.
+#[derive(Clone, Copy)]
+pub struct PolicyView<'a> {
+    /// The policy.
+    pub policy: &'a Policy,
+    /// Its file.
+    pub source: &'a Source,
+    /// What the text of the file says.
+    pub parsed: &'a Parsed,
+    /// Where its parts stand, where that can be told.
+    pub outline: Option<&'a OutlinePolicy>,
+}
+
+/// A policy and what it did on a recording.
+pub struct RunView<'a> {
+    /// The policy.
+    pub policy: PolicyView<'a>,
+    /// The run.
+    pub run: &'a Run,
+}
+
+/// Runs the rules that look at a file's tree.
+pub fn tree(view: &TreeView<'_>, selected: &dyn Fn(&str) -> bool) -> Vec<Finding> {
+    each(selected, |check, sink| {
+        if let Check::Tree(check) = check {
+            check(view, sink);
+        }
+    })
+}
+
+/// Runs the rules that look at one policy.
+pub fn policy(view: &PolicyView<'_>, selected: &dyn Fn(&str) -> bool) -> Vec<Finding> {
+    each(selected, |check, sink| {
+        if let Check::Policy(check) = check {
+            check(view, sink);
+        }
+    })
+}
+
+/// Runs the rules that look at all policies together.
+pub fn set(views: &[PolicyView<'_>], selected: &dyn Fn(&str) -> bool) -> Vec<Finding> {
+    each(selected, |check, sink| {
+        if let Check::Set(check) = check {
+            check(views, sink);
+        }
+    })
+}
+
+/// Runs the rules that look at a run.
+pub fn run(view: &RunView<'_>, selected: &dyn Fn(&str) -> bool) -> Vec<Finding> {
+    each(selected, |check, sink| {
+        if let Check::Run(check) = check {
+            check(view, sink);
+        }
+    })
+}
+
+fn each(selected: &dyn Fn(&str) -> bool, run: impl Fn(Check, &mut Sink<'_>)) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for rule in rules::RULES.iter().filter(|rule| selected(rule.id)) {
+        run(rule.check, &mut Sink::new(rule, &mut findings));
+    }
+    findings
+}
