@@ -67,7 +67,19 @@ impl Program {
         limits: &Limits,
         clock: Clock,
     ) -> Program {
-        let parsed = syntax::parse(source);
+        Program::load_parsed(source, &syntax::parse(source), entry, modules, catalogue, limits, clock)
+    }
+
+    /// Loads a file that has been parsed.
+    pub fn load_parsed(
+        source: &Source,
+        parsed: &Parsed,
+        entry: Option<&Entry>,
+        modules: &dyn Modules,
+        catalogue: &Table,
+        limits: &Limits,
+        clock: Clock,
+    ) -> Program {
         let beside = entry.map(|e| e.source.clone()).into_iter().collect();
         let mut program = Program::broken(source.clone(), Vec::new(), beside);
         let loaded = match lua::load(source, modules, limits, clock) {
@@ -80,20 +92,19 @@ impl Program {
         program.sources.extend(loaded.required.iter().cloned());
         program.script = loaded.script;
         program.printed.clone_from(&loaded.printed);
-        let outline = parsed.outline;
-        let mut findings = syntax::parser_limits(parsed.findings);
+        let mut findings = syntax::parser_limits(parsed.findings.clone());
         let (policies, found) = if loaded.script {
             let entry = entry.map(|e| build::Entry { table: &e.table, node: &e.node, source: &e.source });
             let (policy, found) = build::script(stem(&source.name), source, entry, catalogue);
-            program.facts = parsed.facts;
+            program.facts = parsed.facts.clone();
             (policy.into_iter().collect(), found)
         } else {
-            findings.extend(parsed.purity);
+            findings.extend(parsed.purity.iter().cloned());
             for module in &loaded.required {
                 findings.extend(syntax::parse(module).purity);
             }
-            let required = &loaded.required;
-            build::policies(&File { raw: &loaded.raw, source, required, outline: &outline, catalogue })
+            let (required, outline) = (&loaded.required, &parsed.outline);
+            build::policies(&File { raw: &loaded.raw, source, required, outline, catalogue })
         };
         // A function that keeps state may be reached from any policy of the file.
         let unsound = findings.iter().any(|f| f.level == Level::Error);
@@ -113,14 +124,14 @@ impl Program {
 /// What is wrong with a file that the VM refused. The parser's findings are preferred where
 /// both speak of the text, since they name the construct; where the code failed while it ran,
 /// the literals that can be read are checked too.
-fn not_loaded(source: &Source, parsed: Parsed, errors: Vec<Finding>, catalogue: &Table) -> Vec<Finding> {
+fn not_loaded(source: &Source, parsed: &Parsed, errors: Vec<Finding>, catalogue: &Table) -> Vec<Finding> {
     if !parsed.is_sound() {
-        return in_order(parsed.findings, source);
+        return in_order(parsed.findings.clone(), source);
     }
     let mut findings = errors;
-    findings.extend(parsed.findings);
+    findings.extend(parsed.findings.iter().cloned());
     if parsed.declares {
-        findings.extend(parsed.purity);
+        findings.extend(parsed.purity.iter().cloned());
         let (raw, outline) = (&parsed.literals, &parsed.outline);
         let (_, found) = build::policies(&File { raw, source, required: &[], outline, catalogue });
         findings.extend(found);

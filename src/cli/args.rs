@@ -20,6 +20,12 @@ pub struct Cli {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Find faults in policies: what flaps, never fires, reads a unit wrongly, or will not load
+    Check(Box<Check>),
+    /// Say what a rule of `check` is about, with examples
+    Explain(Explain),
+    /// List the rules of `check`
+    Rules(Rules),
     /// Run policies on recorded metrics, tick by tick, and say why
     DryRun(Box<DryRun>),
     /// Hold policies against the expectations in YAML samples
@@ -69,6 +75,60 @@ pub struct LimitArgs {
     /// Longest time of one policy's run
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
     pub run_timeout: u64,
+}
+
+/// `luascale check`.
+#[derive(Debug, Args)]
+pub struct Check {
+    /// Policy files, and folders with policies in them
+    #[arg(default_value = ".", value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// What to print
+    #[arg(long, value_enum, default_value_t = CheckFormat::Text, value_name = "FORMAT", help_heading = "Output")]
+    pub format: CheckFormat,
+    /// Where to write it, instead of standard output
+    #[arg(long, short, value_name = "FILE", help_heading = "Output")]
+    pub output: Option<PathBuf>,
+    /// Longest time to load a file
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = duration)]
+    #[arg(help_heading = "Limits of policy code")]
+    pub load_timeout: u64,
+}
+
+/// What `check` prints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum CheckFormat {
+    /// For people, in a terminal.
+    Text,
+    /// For programs; the schema is in docs/schema.
+    Json,
+}
+
+/// `luascale explain`.
+#[derive(Debug, Args)]
+pub struct Explain {
+    /// The rule's identifier
+    #[arg(value_name = "RULE")]
+    pub rule: String,
+}
+
+/// `luascale rules`.
+#[derive(Debug, Args)]
+pub struct Rules {
+    /// What to print
+    #[arg(long, value_enum, default_value_t = RulesFormat::Text, value_name = "FORMAT")]
+    pub format: RulesFormat,
+}
+
+/// What `rules` prints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum RulesFormat {
+    /// A line a rule.
+    Text,
+    /// For programs.
+    Json,
+    /// All pages.
+    Markdown,
 }
 
 /// `luascale dry-run`.

@@ -16,13 +16,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// Address space of a worker before any samples: code, a VM, the parser's thread.
-const BASE_MEMORY: u64 = 512 << 20;
+pub const BASE_MEMORY: u64 = 512 << 20;
 
 /// Address space for each byte of samples: the text, its numbers, the run.
 const MEMORY_PER_SAMPLE_BYTE: u64 = 24;
 
 /// How much longer than the VM's own deadline the process may take before it is killed.
-const GRACE: Duration = Duration::from_secs(3);
+pub const GRACE: Duration = Duration::from_secs(3);
 
 /// Most workers at a time: beyond this the machine, not the number of workers, is the limit.
 const MOST_WORKERS: usize = 8;
@@ -77,10 +77,6 @@ pub struct FileResult {
 /// Does the work. `progress` is told how many thousandths of it are done.
 pub fn run(work: &Work<'_>, progress: &(dyn Fn(u64) + Sync)) -> Vec<FileResult> {
     let files = &work.project.files;
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let workers = cores.min(files.len()).clamp(1, MOST_WORKERS);
-    let next = AtomicUsize::new(0);
-    let results: Mutex<Vec<Option<FileResult>>> = Mutex::new(files.iter().map(|_| None).collect());
     let shares: Vec<_> = files.iter().map(|_| AtomicUsize::new(0)).collect();
     let tell = |file: usize, share: u64| {
         if let Some(slot) = shares.get(file) {
@@ -89,15 +85,33 @@ pub fn run(work: &Work<'_>, progress: &(dyn Fn(u64) + Sync)) -> Vec<FileResult> 
         let sum: usize = shares.iter().map(|s| s.load(Ordering::Relaxed)).sum();
         progress((sum / files.len().max(1)) as u64);
     };
+    let bench = || Bench { work, worker: None };
+    parallel(files, bench, |bench, at, path| {
+        let result = bench.file(path, &|share| tell(at, share));
+        tell(at, 1000);
+        result
+    })
+}
+
+/// Works through items, several at a time, each thread on a bench of its own; results come in
+/// the order of the items.
+pub fn parallel<I: Sync, B, R: Send>(
+    items: &[I],
+    bench: impl Fn() -> B + Sync,
+    work: impl Fn(&mut B, usize, &I) -> R + Sync,
+) -> Vec<R> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = cores.min(items.len()).clamp(1, MOST_WORKERS);
+    let next = AtomicUsize::new(0);
+    let results: Mutex<Vec<Option<R>>> = Mutex::new(items.iter().map(|_| None).collect());
     std::thread::scope(|scope| {
-        for _ in 0..workers {
+        for _ in 0..threads {
             scope.spawn(|| {
-                let mut bench = Bench { work, worker: None };
+                let mut bench = bench();
                 loop {
                     let at = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(path) = files.get(at) else { return };
-                    let result = bench.file(path, &|share| tell(at, share));
-                    tell(at, 1000);
+                    let Some(item) = items.get(at) else { return };
+                    let result = work(&mut bench, at, item);
                     // A thread that panicked holding the lock left it whole: slots are only replaced.
                     let mut slots = results.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
                     if let Some(slot) = slots.get_mut(at) {
@@ -312,22 +326,32 @@ impl Bench<'_> {
 impl FileResult {
     /// The worker gave no answer: a finding of this file, or a failure of luascale itself.
     fn lose(&mut self, lost: &Lost, doing: &str, source: &Source, span: Span) {
-        let message = format!("{doing} {} failed: {lost}", source.name);
-        match lost {
-            Lost::Start(_) => self.failure = Some(Failure::environment(message)),
-            Lost::Bug(_) => self.failure = Some(Failure::bug(message)),
-            Lost::Deadline(_) | Lost::Ended(_) => {
-                let finding = Finding::error("limit-exceeded", message)
-                    .help("policy code runs in a process of its own, under limits of time and memory; look for a loop without an end");
-                self.findings.push(if span.is_empty() {
-                    finding
-                } else {
-                    finding.at(source, span, "this policy")
-                });
+        match told(lost, doing, source, span) {
+            Err(failure) => self.failure = Some(failure),
+            Ok(finding) => {
+                self.findings.push(finding);
                 if !self.sources.contains(source) {
                     self.sources.push(source.clone());
                 }
             }
+        }
+    }
+}
+
+/// What a worker that gave no answer means for a file.
+///
+/// # Errors
+/// Where it is luascale that failed, or the system.
+pub fn told(lost: &Lost, doing: &str, source: &Source, span: Span) -> Result<Finding, Failure> {
+    let message = format!("{doing} {} failed: {lost}", source.name);
+    match lost {
+        Lost::Start(_) => Err(Failure::environment(message)),
+        Lost::Bug(_) => Err(Failure::bug(message)),
+        Lost::Deadline(_) | Lost::Ended(_) => {
+            let place = if span.is_empty() { "" } else { "this policy" };
+            Ok(Finding::error("limit-exceeded", message).at(source, span, place).help(
+                "policy code runs in a process of its own, under limits of time and memory; look for a loop without an end",
+            ))
         }
     }
 }

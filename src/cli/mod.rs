@@ -1,11 +1,14 @@
 //! The command line: arguments in, an exit status out. May import: everything.
 
 mod args;
+mod check;
 mod dry_run;
+mod explain;
 mod failure;
 mod files;
 mod jobs;
 mod project;
+mod rules;
 mod terminal;
 mod test;
 
@@ -47,6 +50,9 @@ fn parsed() -> u8 {
     };
     let terminal = Terminal::new(cli.color);
     let outcome = match cli.command {
+        Command::Check(args) => check::run(&args, &terminal),
+        Command::Explain(args) => explain::run(&args, &terminal),
+        Command::Rules(args) => rules::run(&args, &terminal),
         Command::DryRun(args) => dry_run::run(&args, &terminal),
         Command::Test(args) => test::run(&args, &terminal),
         Command::Worker(args) => return serve(args.memory),

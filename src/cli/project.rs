@@ -10,6 +10,7 @@ use crate::config::{self, Config};
 use crate::model::Finding;
 use crate::program::Entry;
 use crate::text::Source;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// A policy root and the files in it that are asked for.
@@ -26,6 +27,17 @@ pub struct Project {
     pub files: Vec<PathBuf>,
     /// Whether a folder was asked for: then a file that declares nothing is no policy.
     pub folder: bool,
+}
+
+/// What several paths hold.
+#[derive(Default)]
+pub struct Gathered {
+    /// The projects.
+    pub projects: Vec<Project>,
+    /// What is wrong with configurations that cannot be used.
+    pub findings: Vec<Finding>,
+    /// Their texts.
+    pub sources: Vec<Source>,
 }
 
 /// A configuration that cannot be used, with what is wrong in it.
@@ -48,18 +60,7 @@ impl Project {
     /// # Errors
     /// A path that is not there, a folder without a policy, a configuration with a mistake.
     pub fn open(path: &Path) -> Result<Project, Unusable> {
-        let about = std::fs::metadata(path).map_err(|error| match error.kind() {
-            std::io::ErrorKind::NotFound => Failure::usage(format!("there is no {}", files::shown(path)))
-                .hint("give a policy file, or a folder with policies in it"),
-            _ => Failure::environment(format!("cannot read {}: {error}", files::shown(path))),
-        })?;
-        let folder = about.is_dir();
-        let lua = path.extension().is_some_and(|e| e == "lua" || e == "luau");
-        if !folder && path.extension().is_some() && !lua {
-            return Err(Failure::usage(format!("{} is no Lua file", files::shown(path)))
-                .hint("give a policy file (.lua), or a folder with policies in it; recordings go with --samples")
-                .into());
-        }
+        let folder = is_folder(path)?;
         let start = if folder { path } else { parent(path) };
         let config_path = files::upward(start, config::FILE_NAME);
         let root = Root::new(config_path.as_deref().map_or(start, parent))?;
@@ -70,11 +71,57 @@ impl Project {
         let catalogue = read_catalogue(&root, &config, config_source.as_ref())?;
         let files = if folder { files::lua_files(path)? } else { vec![path.to_owned()] };
         if files.is_empty() {
-            let failure = Failure::usage(format!("there is no policy in {}", files::shown(path)))
-                .hint("a policy is a .lua file that calls `policy \"name\" { … }`, or a script with an entry in luascale.yaml");
-            return Err(failure.into());
+            return Err(no_policy(path).into());
         }
         Ok(Project { root, config, config_source, catalogue, files, folder })
+    }
+
+    /// The projects that the files of several paths belong to, each file once: that of the
+    /// nearest luascale.yaml upward of the file, wherever the paths start. Where a configuration
+    /// cannot be used, its files stand in a project without one.
+    ///
+    /// # Errors
+    /// A path that is not there, a folder without a policy.
+    pub fn gather(paths: &[PathBuf]) -> Result<Gathered, Failure> {
+        let mut gathered = Gathered::default();
+        let mut seen = BTreeSet::new();
+        // By configuration; without one, by the folder that was asked for.
+        let mut groups: BTreeMap<PathBuf, (PathBuf, Option<PathBuf>, Vec<PathBuf>)> = BTreeMap::new();
+        for path in paths {
+            let folder = is_folder(path)?;
+            let files = if folder { files::lua_files(path)? } else { vec![path.clone()] };
+            if files.is_empty() {
+                return Err(no_policy(path));
+            }
+            let start = if folder { path } else { parent(path) };
+            for file in files {
+                if !seen.insert(std::fs::canonicalize(&file).unwrap_or_else(|_| file.clone())) {
+                    continue;
+                }
+                let config = files::upward(parent(&file), config::FILE_NAME);
+                let root = config.as_deref().map_or(start, parent).to_owned();
+                let key = std::fs::canonicalize(&root).unwrap_or_else(|_| root.clone());
+                groups.entry(key).or_insert_with(|| (root, config, Vec::new())).2.push(file);
+            }
+        }
+        for (root, config_path, files) in groups.into_values() {
+            let root = Root::new(&root)?;
+            let read = config_path.as_deref().map_or(Ok((Config::default(), None)), read_config);
+            let read = read.and_then(|(config, source)| {
+                Ok((read_catalogue(&root, &config, source.as_ref())?, config, source))
+            });
+            let (catalogue, config, config_source) = match read {
+                Ok(read) => read,
+                Err(Unusable::Failure(failure)) => return Err(failure),
+                Err(Unusable::Config(findings, sources)) => {
+                    gathered.findings.extend(findings);
+                    gathered.sources.extend(sources);
+                    (Vec::new(), Config::default(), None)
+                }
+            };
+            gathered.projects.push(Project { root, config, config_source, catalogue, files, folder: true });
+        }
+        Ok(gathered)
     }
 
     /// The entry of a file under `policies:`.
@@ -83,6 +130,28 @@ impl Project {
         let source = self.config_source.clone()?;
         Some(Entry { source, table: found.table.clone(), node: found.node.clone() })
     }
+}
+
+/// Whether a path given on the command line is a folder, else a file to be read as Lua.
+fn is_folder(path: &Path) -> Result<bool, Failure> {
+    let about = std::fs::metadata(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => Failure::usage(format!("there is no {}", files::shown(path)))
+            .hint("give a policy file, or a folder with policies in it"),
+        _ => Failure::environment(format!("cannot read {}: {error}", files::shown(path))),
+    })?;
+    let lua = path.extension().is_some_and(|e| e == "lua" || e == "luau");
+    if !about.is_dir() && path.extension().is_some() && !lua {
+        return Err(Failure::usage(format!("{} is no Lua file", files::shown(path))).hint(
+            "give a policy file (.lua), or a folder with policies in it; recordings go with --samples",
+        ));
+    }
+    Ok(about.is_dir())
+}
+
+fn no_policy(path: &Path) -> Failure {
+    Failure::usage(format!("there is no policy in {}", files::shown(path))).hint(
+        "a policy is a .lua file that calls `policy \"name\" { … }`, or a script with an entry in luascale.yaml",
+    )
 }
 
 /// The folder that holds a path.

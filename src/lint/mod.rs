@@ -4,6 +4,7 @@
 //! metadata. Findings of loading (`unknown-field`, `bad-cron`) are rules too, with pages, raised
 //! elsewhere. May import: `text`, `model`, `syntax`, `decide`, `sim`.
 
+pub mod fix;
 pub mod page;
 pub mod rules;
 pub mod sink;
@@ -16,6 +17,7 @@ use crate::model::{Finding, Policy};
 use crate::sim::trace::Run;
 use crate::syntax::{Parsed, Tree};
 use crate::text::Source;
+use serde::{Deserialize, Serialize};
 
 /// What a rule looks at; the scope is the variant.
 #[derive(Clone, Copy)]
@@ -59,6 +61,48 @@ pub struct RunView<'a> {
     pub policy: PolicyView<'a>,
     /// The run.
     pub run: &'a Run,
+}
+
+/// A file that was loaded as far as it can be, and what the rules that look at it alone found.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Checked {
+    /// The policies that are sound, in the order declared.
+    pub policies: Vec<Policy>,
+    /// What was found.
+    pub findings: Vec<Finding>,
+    /// The file, then all that findings may point into.
+    pub sources: Vec<Source>,
+    /// What the text of the file says.
+    pub parsed: Parsed,
+}
+
+impl Checked {
+    /// Its policies, as rules look at them.
+    pub fn views(&self) -> Vec<PolicyView<'_>> {
+        let Some(source) = self.sources.first() else { return Vec::new() };
+        self.policies.iter().map(|policy| view(policy, source, &self.parsed)).collect()
+    }
+}
+
+fn view<'a>(policy: &'a Policy, source: &'a Source, parsed: &'a Parsed) -> PolicyView<'a> {
+    let name = &policy.name;
+    let outline =
+        parsed.outline.policies.iter().find(|o| {
+            o.name_span == name.span && o.name.as_ref().is_none_or(|written| *written == name.value)
+        });
+    PolicyView { policy, source, parsed, outline }
+}
+
+/// What is found in files: by each file's own rules, and by those that look at all policies
+/// together. Each fault is told once, in the order of files and places.
+pub fn review(files: &[Checked]) -> Vec<Finding> {
+    let views: Vec<PolicyView<'_>> = files.iter().flat_map(Checked::views).collect();
+    let mut findings: Vec<Finding> = files.iter().flat_map(|file| file.findings.clone()).collect();
+    findings.extend(set(&views, &|_| true));
+    findings.sort_by(Finding::order);
+    // A module's fault is found anew in every file that requires it.
+    findings.dedup();
+    findings
 }
 
 /// Runs the rules that look at a file's tree.

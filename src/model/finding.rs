@@ -44,7 +44,7 @@ pub struct Finding {
     /// What was expected and what to write instead.
     pub help: Option<String>,
     /// An edit that cures it, where one is known.
-    pub fix: Option<Fix>,
+    pub fix: Option<Box<Fix>>,
 }
 
 /// Edits that cure a finding.
@@ -92,6 +92,15 @@ impl Finding {
         Finding { level: Level::Note, ..Finding::error(rule, message) }
     }
 
+    /// The one order of findings: by source, place, rule, message; those without a place first.
+    pub fn order(&self, other: &Finding) -> std::cmp::Ordering {
+        let place = |f: &Finding| f.labels.first().map(|l| (l.source.clone(), l.span));
+        place(self)
+            .cmp(&place(other))
+            .then_with(|| self.rule.cmp(&other.rule))
+            .then_with(|| self.message.cmp(&other.message))
+    }
+
     /// Adds a place and what is to be said of it.
     #[must_use]
     pub fn at(mut self, source: &Source, span: Span, text: impl Into<String>) -> Finding {
@@ -102,7 +111,7 @@ impl Finding {
     /// Sets the fix.
     #[must_use]
     pub fn fix(mut self, fix: Fix) -> Finding {
-        self.fix = Some(fix);
+        self.fix = Some(Box::new(fix));
         self
     }
 

@@ -18,10 +18,7 @@ const SHOWN: usize = 4096;
 /// Findings in their one order: by source, place, rule, message; those without a place first.
 pub fn sorted(findings: &[Finding]) -> Vec<&Finding> {
     let mut out: Vec<&Finding> = findings.iter().collect();
-    out.sort_by(|a, b| {
-        let place = |f: &Finding| f.labels.first().map(|l| (l.source.clone(), l.span));
-        place(a).cmp(&place(b)).then_with(|| a.rule.cmp(&b.rule)).then_with(|| a.message.cmp(&b.message))
-    });
+    out.sort_by(|a, b| a.order(b));
     out
 }
 
@@ -58,6 +55,24 @@ pub fn findings(findings: &[Finding], sources: &[Source], layout: &Layout, colou
         }
     }
     out
+}
+
+/// One line that counts findings and files; ends with a line end.
+pub fn summary(findings: &[Finding], files: usize) -> String {
+    let many = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
+    let of = |level| findings.iter().filter(|f| f.level == level).count();
+    let levels = [(Level::Error, "error"), (Level::Warning, "warning"), (Level::Note, "note")];
+    let counts: Vec<String> = levels
+        .iter()
+        .map(|(level, what)| (of(*level), what))
+        .filter(|(n, _)| *n > 0)
+        .map(|(n, w)| many(n, w))
+        .collect();
+    let files = many(files, "file");
+    match counts.as_slice() {
+        [] => format!("{files} checked, nothing found\n"),
+        counts => format!("\n{} in {files}\n", counts.join(", ")),
+    }
 }
 
 /// Findings as JSON, version 1: `findings[]` of `rule`, `level`, `message`, `help`, `labels[]`
@@ -208,6 +223,9 @@ impl<'a> Report<'a> {
             let text = (!label.text.is_empty()).then(|| clean(&label.text));
             let Some(source) = shown.get(&*label.source) else {
                 let text = text.map_or_else(String::new, |t| format!(": {t}"));
+                if text.is_empty() && finding.message.contains(&*label.source) {
+                    continue;
+                }
                 report.message.push_str(&format!(" ({}{text})", clean(&label.source)));
                 continue;
             };

@@ -5,7 +5,7 @@
 //! edge strips where nobody sees them. Policy code chooses names and prints lines, so every
 //! reporter treats each text of a run as hostile in its own format.
 //!
-//! May import: `text`, `model`, `decide`, `sim`.
+//! May import: `text`, `model`, `decide`, `sim`, `lint`.
 
 pub mod chart;
 pub mod csv;
@@ -19,6 +19,7 @@ pub mod kept;
 pub mod markdown;
 mod numbers;
 mod pack;
+pub mod pages;
 mod paint;
 pub mod tested;
 pub mod text;

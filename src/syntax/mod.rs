@@ -22,6 +22,7 @@ use crate::model::raw::{Outline, RawFile};
 use crate::model::script::ScriptFacts;
 use crate::text::{LineIndex, Source, Span};
 use full_moon::LuaVersion;
+use serde::{Deserialize, Serialize};
 
 /// The longest text that is parsed, in bytes. A syntax tree takes about 116 bytes for each
 /// byte of text, so this is some 60 MB.
@@ -32,7 +33,7 @@ pub const LONGEST: usize = 512 * 1024;
 const STACK: usize = 64 * 1024 * 1024;
 
 /// What the text of a file says.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Parsed {
     /// What keeps it from parsing, and warnings about the text; in the order of the text. What
     /// Luau's own compiler accepts all the same is to be passed through [`parser_limits`].

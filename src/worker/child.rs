@@ -4,9 +4,9 @@
 
 #![expect(clippy::disallowed_methods, reason = "the deadlines of policy code need a clock")]
 
-use super::protocol;
 use super::recordings::{self, Recordings};
 use super::{LoadRequest, Recorded, Reply, Request, RunReply, RunRequest, Tested};
+use super::{check, protocol};
 use crate::catalogue;
 use crate::lua::{Clock, Modules};
 use crate::program::Program;
@@ -42,6 +42,11 @@ pub fn serve(memory: u64, input: impl Read, output: impl Write) -> io::Result<()
                     printed: loaded.printed.clone(),
                 })))?;
                 program = Some(loaded);
+            }
+            Request::Check(request) => {
+                drop(program.take());
+                let checked = check::check(&request, &pipe, clock());
+                pipe.write(&Reply::Checked(Box::new(checked)))?;
             }
             Request::Run(request) => {
                 let Some(program) = &program else {

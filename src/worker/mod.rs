@@ -5,6 +5,7 @@
 //! else. One child serves many files, one after the other. The parent holds the deadline and
 //! kills. May import: the core. Edge.
 
+pub mod check;
 pub mod child;
 pub mod parent;
 pub mod protocol;
@@ -12,6 +13,7 @@ mod recordings;
 
 pub use parent::{Lost, Worker, own_binary};
 
+use crate::lint::Checked;
 use crate::lua::Limits;
 use crate::model::{Finding, Policy};
 use crate::program::Entry;
@@ -30,6 +32,8 @@ pub const PANICKED: u8 = 70;
 pub enum Request {
     /// Load a file, and forget the one before.
     Load(Box<LoadRequest>),
+    /// Load a file, and lint it.
+    Check(Box<LoadRequest>),
     /// The module that the child needs.
     Module(Result<Source, String>),
     /// Run a policy of the file that is loaded.
@@ -56,6 +60,8 @@ pub enum Reply {
     Need(String),
     /// The file is loaded, or cannot be.
     Loaded(Box<LoadReply>),
+    /// The file is loaded, as far as it can be, and linted.
+    Checked(Box<Checked>),
     /// A run goes on.
     Progress {
         /// Ticks done.

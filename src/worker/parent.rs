@@ -6,6 +6,7 @@
 
 use super::protocol;
 use super::{LoadReply, LoadRequest, Reply, Request, RunReply, RunRequest};
+use crate::lint::Checked;
 use crate::lua::Modules;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -113,7 +114,32 @@ impl Worker {
             match self.receive(end, patience)? {
                 Reply::Need(name) => self.send(&Request::Module(modules.find(&name)))?,
                 Reply::Loaded(loaded) => return Ok(*loaded),
-                Reply::Progress { .. } | Reply::Ran(_) => return Err(self.give_up(out_of_turn())),
+                Reply::Checked(_) | Reply::Progress { .. } | Reply::Ran(_) => {
+                    return Err(self.give_up(out_of_turn()));
+                }
+            }
+        }
+    }
+
+    /// Loads a file and lints it; the child asks for what it requires.
+    ///
+    /// # Errors
+    /// Where the child ended or did not answer within `patience`.
+    pub fn check(
+        &mut self,
+        request: LoadRequest,
+        modules: &dyn Modules,
+        patience: Duration,
+    ) -> Result<Checked, Lost> {
+        let end = Instant::now() + patience;
+        self.send(&Request::Check(Box::new(request)))?;
+        loop {
+            match self.receive(end, patience)? {
+                Reply::Need(name) => self.send(&Request::Module(modules.find(&name)))?,
+                Reply::Checked(checked) => return Ok(*checked),
+                Reply::Loaded(_) | Reply::Progress { .. } | Reply::Ran(_) => {
+                    return Err(self.give_up(out_of_turn()));
+                }
             }
         }
     }
@@ -134,7 +160,9 @@ impl Worker {
             match self.receive(end, patience)? {
                 Reply::Progress { done, total } => progress(done, total),
                 Reply::Ran(ran) => return Ok(*ran),
-                Reply::Need(_) | Reply::Loaded(_) => return Err(self.give_up(out_of_turn())),
+                Reply::Need(_) | Reply::Loaded(_) | Reply::Checked(_) => {
+                    return Err(self.give_up(out_of_turn()));
+                }
             }
         }
     }

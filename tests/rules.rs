@@ -1,0 +1,282 @@
+//! Every rule's page against the program: each bad block raises the rule on exactly the lines
+//! marked `-- !` (`# !` in YAML and recordings), each good block raises nothing, a fix cures. And
+//! the folder of pages against the code: every identifier that is raised has a page, and every
+//! page has somebody who raises it, at its level.
+#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use luascale::catalogue::Table;
+use luascale::config;
+use luascale::lint::page::{Block, FixKind, Page};
+use luascale::lint::rules::{RULES, Rule};
+use luascale::lint::{self, Checked, fix};
+use luascale::lua::Limits;
+use luascale::model::{Finding, Level};
+use luascale::program::Entry;
+use luascale::sim::cases::read_cases;
+use luascale::sim::samples::{self, ReadOptions};
+use luascale::text::{LineIndex, Source};
+use luascale::worker::{LoadRequest, check};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The file that a block without a name is.
+const MAIN: &str = "policy.lua";
+
+/// Blocks that are one check: files by name, and how each is read.
+#[derive(Default, Debug)]
+struct Example {
+    files: Vec<(String, String)>,
+    /// Line of its last block in the page.
+    line: u32,
+}
+
+/// Languages of blocks that are no Lua, and the names of their files.
+const OTHERS: [(&str, &str); 7] = [
+    ("yaml", "luascale.yaml"),
+    ("yaml samples", "samples.yaml"),
+    ("yaml gateway", "gateway.yaml"),
+    ("csv", "samples.csv"),
+    ("jsonl", "samples.jsonl"),
+    ("json", "samples.json"),
+    ("text", "samples.txt"),
+];
+
+/// Sorts blocks into examples, a named one with the unnamed one that follows; and what is not
+/// run, with the reason.
+fn examples(blocks: &[Block<'_>]) -> (Vec<Example>, Vec<String>) {
+    let (mut done, mut idle) = (Vec::new(), Vec::new());
+    let mut open = Example::default();
+    for block in blocks {
+        if let Some(reason) = block.language.strip_prefix("text not run: ") {
+            idle.push(reason.to_owned());
+            continue;
+        }
+        let name = match block.language {
+            "lua" => MAIN,
+            named if named.starts_with("lua ") => &named[4..],
+            other => OTHERS.iter().find(|(l, _)| *l == other).map(|(_, name)| *name).unwrap_or_else(|| {
+                panic!("line {}: a block in `{other}` is nothing that the harness can run", block.line)
+            }),
+        };
+        open.files.push((name.to_owned(), block.text.to_owned()));
+        open.line = block.line;
+        if block.language == "lua" {
+            done.push(std::mem::take(&mut open));
+        }
+    }
+    if !open.files.is_empty() {
+        done.push(open);
+    }
+    (done, idle)
+}
+
+/// A text without its marks, and the lines (from 1) that had one.
+fn unmarked(name: &str, text: &str) -> (String, BTreeSet<(String, u32)>) {
+    let mut marked = BTreeSet::new();
+    let mut out = String::new();
+    for (number, line) in (1..).zip(text.lines()) {
+        let plain = line.strip_suffix("-- !").or_else(|| line.strip_suffix("# !"));
+        if let Some(plain) = plain {
+            marked.insert((name.to_owned(), number));
+            out.push_str(plain.trim_end());
+        } else {
+            out.push_str(line);
+        }
+        out.push('\n');
+    }
+    (out, marked)
+}
+
+/// What is found in an example, and its texts.
+fn found(files: &[Source]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut configured = None;
+    let mut catalogue = Vec::new();
+    let options = ReadOptions { timezone: Some("UTC".into()), ..ReadOptions::default() };
+    for file in files {
+        match &*file.name {
+            "luascale.yaml" => {
+                let (config, wrong) = config::parse(file);
+                findings.extend(wrong);
+                configured = Some((config, file.clone()));
+            }
+            "gateway.yaml" => {
+                findings.extend(Table::new().with(std::slice::from_ref(file)).err().unwrap_or_default());
+                catalogue.push(file.clone());
+            }
+            "samples.yaml" => {
+                findings
+                    .extend(read_cases(file.text.as_bytes(), &file.name, &options).err().unwrap_or_default());
+            }
+            name if name.starts_with("samples.") => {
+                let read = samples::read(file.text.as_bytes(), &file.name, &options);
+                findings.extend(read.err().unwrap_or_default());
+            }
+            _ => {}
+        }
+    }
+    let modules = |name: &str| {
+        let path = format!("{}.lua", name.replace('.', "/"));
+        let module = files.iter().find(|f| *f.name == *path);
+        module.cloned().ok_or_else(|| format!("{path}: there is no such file"))
+    };
+    let mut checked: Vec<Checked> = Vec::new();
+    for file in files.iter().filter(|f| f.name.ends_with(".lua")) {
+        let entry = configured.as_ref().and_then(|(config, source)| {
+            let found = config.policy(&file.name)?;
+            Some(Entry { source: source.clone(), table: found.table.clone(), node: found.node.clone() })
+        });
+        let request = LoadRequest {
+            source: file.clone(),
+            entry,
+            catalogue: catalogue.clone(),
+            limits: Limits { load_ms: 20_000, ..Limits::default() },
+        };
+        checked.push(check::check(&request, &Found(&modules), Arc::new(|| 0)));
+    }
+    findings.extend(lint::review(&checked));
+    findings
+}
+
+/// Modules found by a function.
+struct Found<'a>(&'a dyn Fn(&str) -> Result<Source, String>);
+
+impl luascale::lua::Modules for Found<'_> {
+    fn find(&self, name: &str) -> Result<Source, String> {
+        (self.0)(name)
+    }
+}
+
+fn line(files: &[Source], finding: &Finding) -> (String, u32) {
+    let Some(label) = finding.labels.first() else { return (String::new(), 0) };
+    let source = files.iter().find(|f| f.name == label.source);
+    let line = source.map_or(0, |s| LineIndex::new(&s.text).line(label.span.start));
+    (label.source.to_string(), line)
+}
+
+fn sources(example: &Example) -> (Vec<Source>, BTreeSet<(String, u32)>) {
+    let mut marked = BTreeSet::new();
+    let texts = example.files.iter().map(|(name, text)| {
+        let (text, lines) = unmarked(name, text);
+        marked.extend(lines);
+        Source::new(name.as_str(), text)
+    });
+    (texts.collect(), marked)
+}
+
+/// What is wrong with a bad example; empty where it is as it should be.
+fn bad(rule: &Rule, page: &Page<'_>, example: &Example) -> Vec<String> {
+    let (files, marked) = sources(example);
+    let mut wrong = Vec::new();
+    let at = format!("{}.md:{}", rule.id, example.line);
+    if marked.is_empty() {
+        wrong.push(format!("{at}: a bad block without a marked line"));
+    }
+    let all = found(&files);
+    let own: Vec<Finding> = all.iter().filter(|f| f.rule == rule.id).cloned().collect();
+    let raised: BTreeSet<_> = own.iter().map(|f| line(&files, f)).collect();
+    if raised != marked {
+        let others: Vec<_> =
+            all.iter().map(|f| (f.rule.as_str(), line(&files, f), f.message.as_str())).collect();
+        wrong.push(format!("{at}: marked {marked:?}\n  raised {raised:?}\n  all {others:?}"));
+    }
+    let level = own.iter().find(|f| f.level != page.level);
+    wrong.extend(level.map(|f| format!("{at}: raised at {:?}, and the page says {:?}", f.level, page.level)));
+    let fixable = own.iter().filter(|f| f.fix.is_some()).count();
+    match page.fix {
+        FixKind::None if fixable > 0 => wrong.push(format!("{at}: the page says that nothing fixes it")),
+        FixKind::None => {}
+        kind => {
+            let fix = own.iter().filter_map(|f| f.fix.as_deref());
+            if fix.clone().any(|f| f.safe != (kind == FixKind::Safe)) {
+                wrong.push(format!("{at}: a fix that is not {kind:?}"));
+            }
+            wrong.extend(cure(rule, &files).err().map(|why| format!("{at}: {why}")));
+        }
+    }
+    wrong
+}
+
+/// Applies the rule's fixes until there is none: what has a fix is gone then, the file parses,
+/// and nothing is worse than before.
+fn cure(rule: &Rule, files: &[Source]) -> Result<(), String> {
+    let mut files = files.to_vec();
+    let before = found(&files).iter().filter(|f| f.level == Level::Error).count();
+    for _ in 0..10 {
+        let own: Vec<Finding> =
+            found(&files).into_iter().filter(|f| f.rule == rule.id && f.fix.is_some()).collect();
+        let after = found(&files).iter().filter(|f| f.level == Level::Error).count();
+        if after > before {
+            let texts: Vec<_> = files.iter().map(|f| &*f.text).collect();
+            return Err(format!("the fix makes errors:\n{}", texts.join("\n")));
+        }
+        if own.is_empty() {
+            return Ok(());
+        }
+        let fixed = fix::apply(&files, &own, true);
+        if !fixed.dropped.is_empty() {
+            return Err(format!("these fixes break the file: {:?}", fixed.dropped));
+        }
+        for changed in fixed.sources {
+            let slot = files.iter_mut().find(|f| f.name == changed.name).unwrap();
+            *slot = changed;
+        }
+    }
+    Err("its fixes never come to an end".into())
+}
+
+fn good(rule: &Rule, example: &Example) -> Vec<String> {
+    let (files, marked) = sources(example);
+    let at = format!("{}.md:{}", rule.id, example.line);
+    let mut wrong: Vec<String> =
+        marked.iter().map(|(file, line)| format!("{at}: a good block with a mark ({file}:{line})")).collect();
+    let worse = found(&files).into_iter().filter(|f| f.level >= Level::Warning);
+    wrong.extend(worse.map(|f| format!("{at}: good, but {:?} {}: {}", line(&files, &f), f.rule, f.message)));
+    wrong
+}
+
+#[test]
+fn every_page_is_true() {
+    let mut wrong = Vec::new();
+    let mut not_run = Vec::new();
+    for rule in &RULES {
+        let Some(page) = rule.page() else {
+            let why = luascale::lint::page::parse(rule.text).unwrap_err();
+            wrong.push(format!("{}.md: {why}", rule.id));
+            continue;
+        };
+        let (bads, idle) = examples(&page.bad);
+        let (goods, more) = examples(&page.good);
+        for reason in idle.iter().chain(&more) {
+            not_run.push(format!("{}: {reason}", rule.id));
+        }
+        if bads.is_empty() && idle.is_empty() {
+            wrong.push(format!("{}.md: no bad block", rule.id));
+        }
+        if goods.is_empty() {
+            wrong.push(format!("{}.md: no good block", rule.id));
+        }
+        wrong.extend(bads.iter().flat_map(|e| bad(rule, page, e)));
+        wrong.extend(goods.iter().flat_map(|e| good(rule, e)));
+    }
+    println!("{} pages; {} blocks are not run:\n  {}", RULES.len(), not_run.len(), not_run.join("\n  "));
+    assert!(wrong.is_empty(), "{} faults\n{}", wrong.len(), wrong.join("\n"));
+}
+
+fn repository(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+#[test]
+fn the_folder_is_the_table() {
+    let mut pages: Vec<String> = std::fs::read_dir(repository("rules"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter_map(|name| name.strip_suffix(".md").map(str::to_owned))
+        .collect();
+    pages.sort();
+    let table: Vec<&str> = RULES.iter().map(|rule| rule.id).collect();
+    assert_eq!(pages, table);
+    assert!(table.is_sorted());
+}
