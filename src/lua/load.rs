@@ -219,7 +219,7 @@ fn too_long(source: &Source, limits: &Limits) -> Option<Finding> {
             "the file has {length} bytes, more than the {} bytes that a policy file may have",
             limits.source
         );
-        Finding::error("source-too-long", message).at(source, crate::text::Span::default(), "")
+        Finding::error("too-long", message).at(source, crate::text::Span::default(), "")
     })
 }
 

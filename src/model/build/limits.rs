@@ -158,7 +158,7 @@ fn limits<'a>(b: &mut Builder<'a>, at: &At<'a>) -> Option<RateLimit> {
     let limits: Vec<Limit> = limits?;
     if limits.is_empty() && select != Select::Disabled {
         b.error(
-            "empty-rate-limit",
+            "empty-value",
             &at.place,
             format!("`{}` has no limit", at.path),
             "write { percent = 100, per = \"1m\" }; to allow no change at all, { select = \"disabled\" }",

@@ -199,7 +199,7 @@ impl<'a> Builder<'a> {
         match at.value {
             RawValue::String(text) if text.trim().is_empty() => {
                 self.error(
-                    "empty-text",
+                    "empty-value",
                     &at.place,
                     format!("`{}` is empty", at.path),
                     format!("{expected} is expected here"),

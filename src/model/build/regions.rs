@@ -31,7 +31,7 @@ pub(super) fn regions<'a>(
     }
     if entries.is_empty() {
         b.error(
-            "empty-table",
+            "empty-value",
             &at.place,
             "`regions` names no region",
             "write regions = { \"eu-west-1\", \"us-east-1\", max_total = 80 }, or leave it out",

@@ -318,7 +318,7 @@ pub(super) fn activation<'a>(
     }
     if table.raw.fields.is_empty() && table.raw.list.is_empty() {
         b.error(
-            "empty-table",
+            "empty-value",
             &at.place,
             "`activation` names no metric, so nothing would ever wake it",
             "write { queue = 5 }, or function(m) return m.queue > 5 end",

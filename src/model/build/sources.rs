@@ -175,7 +175,7 @@ fn file<'a>(b: &mut Builder<'a>, table: &Table<'a>) -> Option<MetricSource> {
             || text.split(['/', '\\']).any(|part| part == "..");
         if outside || text.contains('\0') {
             b.error(
-                "path-outside",
+                "bad-path",
                 &at.place,
                 format!("`{}` leads out of the policy root: {}", at.path, quoted(text)),
                 "write a path relative to the policy root, without \"..\"",
