@@ -7,10 +7,14 @@
 pub mod fix;
 pub mod page;
 pub mod rules;
+pub mod scopes;
 pub mod sink;
+pub mod ticks;
 
 pub use page::{FixKind, Page};
+pub use scopes::Scopes;
 pub use sink::Sink;
+pub use ticks::Ticks;
 
 use crate::model::raw::OutlinePolicy;
 use crate::model::{Finding, Policy};
@@ -34,12 +38,70 @@ pub enum Check {
     Run(fn(&RunView<'_>, &mut Sink<'_>)),
 }
 
+/// What a file is to the engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// It declares policies.
+    Policy,
+    /// It is run at each tick.
+    Script,
+    /// A policy or a script requires it.
+    Module,
+    /// Lua that the engine does not run, as far as can be told: what a policy can see and do is
+    /// no measure for it.
+    Other,
+}
+
+impl Role {
+    /// The role of a file: `entry` where luascale.yaml has one for it, `required` where a
+    /// policy or a script requires it. Without either, one that uses the engine's functions is a
+    /// script.
+    pub fn of(tree: &Tree<'_>, scopes: &Scopes<'_>, entry: bool, required: bool) -> Role {
+        const ENGINE: [&str; 4] = ["metrics", "scale_out", "scale_in", "set_replicas"];
+        let names = |name: &str| ENGINE.contains(&name);
+        match (tree.declares, entry, required) {
+            (true, ..) => Role::Policy,
+            (_, true, _) => Role::Script,
+            (_, _, true) => Role::Module,
+            _ if scopes.globals.iter().any(|g| names(&g.name)) => Role::Script,
+            _ if scopes.variables.iter().any(|v| v.function == 0 && names(&v.name)) => Role::Script,
+            _ => Role::Other,
+        }
+    }
+
+    /// Whether the engine's VM runs it.
+    pub fn is_ours(self) -> bool {
+        self != Role::Other
+    }
+}
+
 /// A file's text and its syntax tree.
 pub struct TreeView<'a> {
     /// The file.
     pub source: &'a Source,
     /// The tree and what was learnt of it.
     pub tree: &'a Tree<'a>,
+    /// What the file is to the engine.
+    pub role: Role,
+    /// Its names, and its parts in lists.
+    pub scopes: Scopes<'a>,
+    /// The functions that run at a tick.
+    pub ticks: Ticks,
+}
+
+impl<'a> TreeView<'a> {
+    /// Looks at a file's tree; `entry` and `required` as in [`Role::of`].
+    pub fn new(source: &'a Source, tree: &'a Tree<'a>, entry: bool, required: bool) -> TreeView<'a> {
+        let scopes = Scopes::new(tree.block);
+        let role = Role::of(tree, &scopes, entry, required);
+        let ticks = Ticks::new(&scopes, role);
+        TreeView { source, tree, role, scopes, ticks }
+    }
+
+    /// The text at a place.
+    pub fn text(&self, span: crate::text::Span) -> &'a str {
+        self.tree.text.get(span.start as usize..span.end as usize).unwrap_or_default()
+    }
 }
 
 /// A policy, and the text that declares it.

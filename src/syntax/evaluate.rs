@@ -278,7 +278,7 @@ pub(super) fn arguments_table(args: &FunctionArgs, names: &mut Names<'_>) -> Opt
 }
 
 /// The value of a string token.
-pub(super) fn text(token: &TokenReference) -> Option<String> {
+pub fn text(token: &TokenReference) -> Option<String> {
     match token.token_type() {
         TokenType::StringLiteral { literal, quote_type: StringLiteralQuoteType::Brackets, .. } => {
             let text = literal.as_str();

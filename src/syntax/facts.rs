@@ -6,7 +6,7 @@ use crate::model::script::{Branch, Chain, Comparison, Condition, Operand, Script
 use full_moon::ast::{BinOp, Block, Expression, Field, Index, Prefix, Stmt, Suffix, UnOp, Var};
 use full_moon::node::Node;
 use full_moon::tokenizer::{TokenReference, TokenType};
-use full_moon::visitors::Visitor;
+use full_moon::visitors::{Visit, Visitor};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Names that the engine gives to a script and that it would miss.
@@ -17,7 +17,7 @@ pub fn script_facts(block: &Block) -> ScriptFacts {
     let mut facts = ScriptFacts::default();
     let mut known = Known { tables: BTreeMap::new(), numbers: BTreeMap::new(), own: BTreeSet::new() };
     let mut changed = Changed::default();
-    changed.visit_block(block);
+    block.visit(&mut changed);
     for stmt in block.stmts() {
         match stmt {
             Stmt::LocalAssignment(local) => {

@@ -1,7 +1,7 @@
 //! Values of literals as Luau reads them. May import: nothing of this crate.
 
 /// The value of a number: decimal, `0x` or `0b`, with `_` between digits.
-pub(super) fn number(text: &str) -> Option<f64> {
+pub fn number(text: &str) -> Option<f64> {
     let text: String = text.chars().filter(|c| *c != '_').collect();
     let lower = text.to_ascii_lowercase();
     let radix = |digits: &str, radix: u32| {
@@ -21,7 +21,7 @@ pub(super) fn number(text: &str) -> Option<f64> {
 }
 
 /// The value of what stands between quotes. Bytes that make no character become U+FFFD.
-pub(super) fn string(text: &str) -> String {
+pub fn string(text: &str) -> String {
     let bytes = text.as_bytes();
     let mut out: Vec<u8> = Vec::with_capacity(bytes.len());
     let mut at = 0;

@@ -11,11 +11,13 @@ mod dialect;
 mod errors;
 mod evaluate;
 mod facts;
-mod literal;
+pub mod literal;
 mod outline;
 mod purity;
 mod token;
-mod walk;
+pub mod walk;
+
+pub use evaluate::text;
 
 use crate::model::finding::{Finding, Level};
 use crate::model::raw::{Outline, RawFile};

@@ -4,7 +4,7 @@
 //! to a local and used by its name, with later `name.field = …`. May import: `text`, `model`.
 
 use super::evaluate::{Value, arguments_table, evaluate};
-use super::walk::{self, Given, Target, Visitor, name, span};
+use super::walk::{self, Declared, Given, Target, Visitor, name, span};
 use crate::model::finding::Finding;
 use crate::model::raw::{
     Key, Node, Outline, OutlinePolicy, Place, RawFile, RawPolicy, RawTable, RawValue, Read as FieldRead,
@@ -168,7 +168,7 @@ impl<'t> Visitor<'t> for Reader<'_> {
         self.functions.pop_if(|(scope, ..)| *scope == self.scopes.len());
     }
 
-    fn declare(&mut self, token: &'t TokenReference, given: Given<'t>) {
+    fn declare(&mut self, token: &'t TokenReference, _: Declared, given: Given<'t>) {
         let value = self.value(given);
         let here = self.scopes.len().saturating_sub(1);
         if let Some((scope, _, first @ None)) = self.functions.last_mut()

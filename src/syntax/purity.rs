@@ -1,7 +1,7 @@
 //! No hidden state: a function that assigns a global or a local of an outer function (or of
 //! the file) would remember something from one tick to the next. May import: `text`, `model`.
 
-use super::walk::{self, Given, Target, Visitor, name, span};
+use super::walk::{self, Declared, Given, Target, Visitor, name, span};
 use crate::model::finding::Finding;
 use crate::text::{Source, Span};
 use full_moon::ast::{Block, FunctionCall, Suffix};
@@ -43,7 +43,7 @@ impl<'t> Visitor<'t> for Purity<'_> {
         self.functions -= u32::from(function);
     }
 
-    fn declare(&mut self, token: &'t TokenReference, _: Given<'t>) {
+    fn declare(&mut self, token: &'t TokenReference, _: Declared, _: Given<'t>) {
         if let Some(scope) = self.scopes.last_mut() {
             scope.locals.insert(name(token), span(token));
         }

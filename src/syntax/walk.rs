@@ -12,7 +12,7 @@ use full_moon::tokenizer::{Position, TokenReference};
 
 /// What a declared or assigned variable gets.
 #[derive(Clone, Copy)]
-pub(super) enum Given<'t> {
+pub enum Given<'t> {
     /// The value of an expression.
     Value(&'t Expression),
     /// A function that stands at this place.
@@ -21,25 +21,50 @@ pub(super) enum Given<'t> {
     Unknown,
 }
 
+/// How a variable is declared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Declared {
+    /// `local x`, `const x`, or the name that an `if` binds.
+    Local,
+    /// `local function f`
+    Function,
+    /// A function's parameter.
+    Parameter,
+    /// The variable of a `for`.
+    Loop,
+}
+
 /// Called on the way.
-pub(super) trait Visitor<'t> {
+pub trait Visitor<'t> {
     /// A scope begins; of a function, with its place.
     fn open(&mut self, function: Option<Span>);
     /// The last scope ends.
     fn close(&mut self);
     /// A local, a parameter or a loop variable begins to be seen.
-    fn declare(&mut self, name: &'t TokenReference, given: Given<'t>);
+    fn declare(&mut self, name: &'t TokenReference, how: Declared, given: Given<'t>);
     /// An assignment to a variable or to what it leads to. `compound` for `+=` and its like.
     fn assign(&mut self, target: Target<'t>, given: Given<'t>);
     /// A call, before its arguments are walked.
     fn call(&mut self, call: &'t FunctionCall);
     /// What follows on a name: `name.field`, `name.method("…")`.
     fn follow(&mut self, name: &'t TokenReference, suffixes: &[&'t Suffix]);
+    /// A name stands for its value; the name of a [`Visitor::follow`] does not come here.
+    fn read(&mut self, _name: &'t TokenReference) {}
+    /// The function that was opened last takes `self`: it is declared by `a:b()`.
+    fn method(&mut self) {}
+    /// A block, before its statements are walked.
+    fn block(&mut self, _block: &'t Block) {}
+    /// A statement, before its parts are walked.
+    fn statement(&mut self, _statement: &'t Stmt) {}
+    /// An expression, before its parts are walked.
+    fn expression(&mut self, _expression: &'t Expression) {}
+    /// A table, before its fields are walked; also one that is a call's only argument.
+    fn table(&mut self, _table: &'t TableConstructor) {}
 }
 
 /// What is assigned to.
 #[derive(Clone, Copy)]
-pub(super) enum Target<'t> {
+pub enum Target<'t> {
     /// `name = …`
     Name(&'t TokenReference),
     /// `name.… = …`
@@ -47,18 +72,18 @@ pub(super) enum Target<'t> {
 }
 
 /// The span of anything in the tree; empty at 0 for what recovery made up.
-pub(super) fn span(node: &impl Node) -> Span {
+pub fn span(node: &impl Node) -> Span {
     let bytes = |p: Option<Position>| p.map_or(0, Position::bytes);
     Span::new(bytes(node.start_position()), bytes(node.end_position()))
 }
 
 /// The text of a name.
-pub(super) fn name(token: &TokenReference) -> String {
+pub fn name(token: &TokenReference) -> String {
     token.token().to_string()
 }
 
 /// Walks a block that is the body of a file.
-pub(super) fn file<'t>(block: &'t Block, visitor: &mut impl Visitor<'t>) {
+pub fn file<'t>(block: &'t Block, visitor: &mut impl Visitor<'t>) {
     visitor.open(None);
     statements(block, visitor);
     visitor.close();
@@ -71,6 +96,7 @@ fn scope<'t>(block: &'t Block, v: &mut impl Visitor<'t>) {
 }
 
 fn statements<'t>(block: &'t Block, v: &mut impl Visitor<'t>) {
+    v.block(block);
     block.stmts().for_each(|statement| self::statement(statement, v));
     if let Some(LastStmt::Return(last)) = block.last_stmt() {
         last.returns().iter().for_each(|e| expression(e, v));
@@ -78,6 +104,7 @@ fn statements<'t>(block: &'t Block, v: &mut impl Visitor<'t>) {
 }
 
 fn statement<'t>(statement: &'t Stmt, v: &mut impl Visitor<'t>) {
+    v.statement(statement);
     match statement {
         Stmt::Assignment(assignment) => {
             let values: Vec<_> = assignment.expressions().iter().collect();
@@ -100,13 +127,19 @@ fn statement<'t>(statement: &'t Stmt, v: &mut impl Visitor<'t>) {
                 && let Some(name) = names.iter().next()
             {
                 v.assign(Target::Name(name), Given::Function(span));
+            } else if let Some(name) = names.iter().next() {
+                v.read(name);
             }
-            body(span, function.body(), v);
+            v.open(Some(span));
+            if function.name().method_name().is_some() {
+                v.method();
+            }
+            body(function.body(), v);
         }
         Stmt::GenericFor(each) => {
             each.expressions().iter().for_each(|e| expression(e, v));
             v.open(None);
-            each.names().iter().for_each(|name| v.declare(name, Given::Unknown));
+            each.names().iter().for_each(|name| v.declare(name, Declared::Loop, Given::Unknown));
             scope(each.block(), v);
             v.close();
         }
@@ -115,7 +148,7 @@ fn statement<'t>(statement: &'t Stmt, v: &mut impl Visitor<'t>) {
                 expression(e, v);
             }
             v.open(None);
-            v.declare(count.index_variable(), Given::Unknown);
+            v.declare(count.index_variable(), Declared::Loop, Given::Unknown);
             scope(count.block(), v);
             v.close();
         }
@@ -166,7 +199,7 @@ fn branch<'t>(
     if let Some(binding) = binding {
         v.open(None);
         *open += 1;
-        v.declare(binding.name(), Given::Unknown);
+        v.declare(binding.name(), Declared::Local, Given::Unknown);
     }
     scope(block, v);
 }
@@ -179,7 +212,7 @@ fn locals<'t>(
     let values: Vec<_> = values.collect();
     values.iter().for_each(|e| expression(e, v));
     for (i, name) in names.enumerate() {
-        v.declare(name, given(&values, i));
+        v.declare(name, Declared::Local, given(&values, i));
     }
 }
 
@@ -195,15 +228,16 @@ fn local_function<'t>(
     v: &mut impl Visitor<'t>,
 ) {
     let span = Span { start: span(token).start, end: span(function).end };
-    v.declare(name, Given::Function(span));
-    body(span, function, v);
+    v.declare(name, Declared::Function, Given::Function(span));
+    v.open(Some(span));
+    body(function, v);
 }
 
-fn body<'t>(span: Span, function: &'t FunctionBody, v: &mut impl Visitor<'t>) {
-    v.open(Some(span));
+/// The parameters and the block of a function that was opened; closes it.
+fn body<'t>(function: &'t FunctionBody, v: &mut impl Visitor<'t>) {
     for parameter in function.parameters().iter() {
         if let Parameter::Name(name) = parameter {
-            v.declare(name, Given::Unknown);
+            v.declare(name, Declared::Parameter, Given::Unknown);
         }
     }
     scope(function.block(), v);
@@ -254,6 +288,7 @@ fn arguments<'t>(arguments: &'t FunctionArgs, v: &mut impl Visitor<'t>) {
 }
 
 fn table<'t>(table: &'t TableConstructor, v: &mut impl Visitor<'t>) {
+    v.table(table);
     for field in table.fields().iter() {
         match field {
             Field::ExpressionKey { key, value, .. } => {
@@ -268,6 +303,7 @@ fn table<'t>(table: &'t TableConstructor, v: &mut impl Visitor<'t>) {
 }
 
 fn expression<'t>(e: &'t Expression, v: &mut impl Visitor<'t>) {
+    v.expression(e);
     match e {
         Expression::BinaryOperator { lhs, rhs, .. } => {
             expression(lhs, v);
@@ -276,11 +312,15 @@ fn expression<'t>(e: &'t Expression, v: &mut impl Visitor<'t>) {
         Expression::Parentheses { expression: e, .. }
         | Expression::UnaryOperator { expression: e, .. }
         | Expression::TypeAssertion { expression: e, .. } => expression(e, v),
-        Expression::Function(function) => body(span(e), function.body(), v),
+        Expression::Function(function) => {
+            v.open(Some(span(e)));
+            body(function.body(), v);
+        }
         Expression::FunctionCall(call) => self::call(call, v),
         Expression::IfExpression(choice) => if_expression(choice, v),
         Expression::InterpolatedString(string) => string.expressions().for_each(|e| expression(e, v)),
         Expression::TableConstructor(constructor) => table(constructor, v),
+        Expression::Var(Var::Name(name)) => v.read(name),
         Expression::Var(Var::Expression(inside)) => chain(inside.prefix(), inside.suffixes().collect(), v),
         _ => {}
     }
@@ -308,7 +348,7 @@ fn option<'t>(
     if let Some(binding) = binding {
         v.open(None);
         *open += 1;
-        v.declare(binding.name(), Given::Unknown);
+        v.declare(binding.name(), Declared::Local, Given::Unknown);
     }
     expression(value, v);
 }

@@ -14,7 +14,9 @@ use crate::syntax;
 pub fn check(request: &LoadRequest, modules: &dyn Modules, clock: Clock) -> Checked {
     let LoadRequest { source, entry, limits, .. } = request;
     let all = |_: &str| true;
-    let (parsed, seen) = syntax::parse_with(source, |tree| lint::tree(&TreeView { source, tree }, &all));
+    let declared = entry.is_some();
+    let (parsed, seen) =
+        syntax::parse_with(source, |tree| lint::tree(&TreeView::new(source, tree, declared, false), &all));
     let program = match catalogue::Table::new().with(&request.catalogue) {
         Ok(table) => Program::load_parsed(source, &parsed, entry.as_ref(), modules, &table, limits, clock),
         Err(findings) => Program::broken(source.clone(), findings, request.catalogue.clone()),
@@ -25,6 +27,14 @@ pub fn check(request: &LoadRequest, modules: &dyn Modules, clock: Clock) -> Chec
         false => (program.policies, program.findings),
     };
     findings.extend(seen.unwrap_or_default());
+    // What it requires runs as it does itself.
+    for module in
+        program.sources.iter().skip(1).filter(|s| s.name.ends_with(".lua") || s.name.ends_with(".luau"))
+    {
+        let (_, seen) =
+            syntax::parse_with(module, |tree| lint::tree(&TreeView::new(module, tree, false, true), &all));
+        findings.extend(seen.unwrap_or_default());
+    }
     let mut checked = Checked { policies, findings, sources: program.sources, parsed };
     let found: Vec<_> =
         checked.views().iter().flat_map(|view: &PolicyView<'_>| lint::policy(view, &all)).collect();
