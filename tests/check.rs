@@ -101,3 +101,77 @@ fn what_cannot_be_read_is_told_and_the_rest_is_checked() {
         assert!(finding["labels"][0]["source"].is_string(), "{finding}");
     }
 }
+
+/// A policy with one warning, `duplicate-key` at `interval`.
+fn doubled(comment: &str) -> String {
+    GOOD.replace("  track", &format!("{comment}  interval = \"15s\",\n  interval = \"30s\",\n  track"))
+}
+
+fn rules(ran: &support::Ran) -> Vec<String> {
+    let json = ran.json();
+    let findings = json["findings"].as_array().unwrap();
+    findings.iter().map(|f| f["rule"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn suppressions_allow_a_line_a_block_or_the_file_with_a_reason_until_a_day() {
+    for (text, expected) in [
+        (doubled(""), vec!["duplicate-key"]),
+        (doubled("  -- luascale: allow(duplicate-key): generated\n"), vec![]),
+        (doubled("  -- luascale: allow(duplicate-key): generated until 2199-12-31\n"), vec![]),
+        (doubled("").replace("\"15s\",", "\"15s\", -- luascale: allow(duplicate-key): generated"), vec![]),
+        (format!("-- luascale: allow(duplicate-key): generated\n{}", doubled("")), vec![]),
+        (format!("{}-- luascale: allow-file(duplicate-key): generated\n", doubled("")), vec![]),
+        (doubled("  -- luascale: allow(duplicate-key)\n"), vec!["suppression-without-reason"]),
+        (
+            doubled("  -- luascale: allow(duplicate-key): x until 2020-01-31\n"),
+            vec!["expired-suppression", "duplicate-key"],
+        ),
+        (
+            doubled("  -- luascale: allow(duplicate-key): until 2026-13-01\n"),
+            vec!["bad-suppression", "duplicate-key"],
+        ),
+        (doubled("  -- luascale: alow(duplicate-key): x\n"), vec!["bad-suppression", "duplicate-key"]),
+        (doubled("  -- luascale: allow(duplicate-kye): x\n"), vec!["unknown-rule", "duplicate-key"]),
+        (doubled("  -- luascale: allow(duplicate-key, bad-name): x\n"), vec!["unused-suppression"]),
+        (format!("local s = [[ -- luascale: allow(x) ]]\nprint(s)\n{GOOD}"), vec![]),
+        (
+            BAD.replace("  schedule", "  -- luascale: allow(bad-cron): x\n  schedule"),
+            vec!["unused-suppression", "bad-cron"],
+        ),
+    ] {
+        let folder = Folder::with(&[("web.lua", &text)]);
+        let ran = folder.luascale(&["check", "web.lua", "--format", "json"]);
+        assert_eq!(rules(&ran), expected, "{text}");
+        assert_eq!(ran.status, i32::from(!expected.is_empty()), "{text}");
+    }
+}
+
+#[test]
+fn rules_are_selected_by_name_and_family_and_fail_from_a_level_on() {
+    let folder = Folder::with(&[("web.lua", &doubled("")), ("bad/api.lua", BAD)]);
+    for (args, status, found) in [
+        (vec!["web.lua"], 1, vec!["duplicate-key"]),
+        (vec!["web.lua", "--ignore", "language"], 0, vec![]),
+        (vec!["web.lua", "--ignore", "language", "--select", "duplicate-key"], 1, vec!["duplicate-key"]),
+        (vec!["web.lua", "--select", "model,sandbox"], 0, vec![]),
+        (vec!["web.lua", "--fail-on", "error"], 0, vec!["duplicate-key"]),
+        (vec!["bad", "--fail-on", "never"], 0, vec!["bad-cron"]),
+        // What keeps a policy from loading is told whatever is selected.
+        (vec!["bad", "--select", "language"], 1, vec!["bad-cron"]),
+    ] {
+        let args = [vec!["check", "--format", "json"], args].concat();
+        let ran = folder.luascale(&args);
+        assert_eq!(
+            (ran.status, rules(&ran)),
+            (status, found.iter().map(ToString::to_string).collect()),
+            "{args:?}"
+        );
+    }
+    folder.luascale(&["check", ".", "--select", "languge"]).expect(64).says("did you mean `language`?");
+    folder.write("luascale.yaml", b"lint:\n  ignore: [ duplicate-key ]\n  fail_on: note\n");
+    folder.luascale(&["check", "web.lua"]).expect(0);
+    folder.luascale(&["check", "web.lua", "--select", "duplicate-key"]).expect(1);
+    folder.write("luascale.yaml", b"lint:\n  ignore: [ duplicate-kye ]\n");
+    folder.luascale(&["check", "web.lua"]).expect(64).says("luascale.yaml:2").says("duplicate-key");
+}

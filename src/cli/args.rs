@@ -83,6 +83,15 @@ pub struct Check {
     /// Policy files, and folders with policies in them
     #[arg(default_value = ".", value_name = "PATH")]
     pub paths: Vec<PathBuf>,
+    /// Rules and families to run, instead of those of luascale.yaml; a list with commas
+    #[arg(long, value_name = "RULES", value_delimiter = ',', help_heading = "Rules")]
+    pub select: Vec<String>,
+    /// Rules and families not to run, beside those of luascale.yaml
+    #[arg(long, value_name = "RULES", value_delimiter = ',', help_heading = "Rules")]
+    pub ignore: Vec<String>,
+    /// From which level on findings fail the check [default: that of luascale.yaml, else warning]
+    #[arg(long, value_enum, value_name = "LEVEL", help_heading = "Rules")]
+    pub fail_on: Option<FailOnArg>,
     /// What to print
     #[arg(long, value_enum, default_value_t = CheckFormat::Text, value_name = "FORMAT", help_heading = "Output")]
     pub format: CheckFormat,
@@ -93,6 +102,19 @@ pub struct Check {
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = duration)]
     #[arg(help_heading = "Limits of policy code")]
     pub load_timeout: u64,
+}
+
+/// From which level on findings fail a check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FailOnArg {
+    /// Any finding.
+    Note,
+    /// Warnings and errors.
+    Warning,
+    /// Errors alone.
+    Error,
+    /// None.
+    Never,
 }
 
 /// What `check` prints.

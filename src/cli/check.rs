@@ -1,46 +1,103 @@
 //! `luascale check`: finds faults in policies. May import: everything.
 
-use super::args::{Check, CheckFormat};
+use super::args::{Check, CheckFormat, FailOnArg};
 use super::failure::{Failure, status};
 use super::project::{Gathered, Project};
 use super::terminal::Terminal;
 use super::{Outcome, files, jobs};
-use crate::lint::{self, Checked};
+use crate::config::FailOn;
+use crate::lint::{self, Checked, Group, Review, Settings, settings};
 use crate::lua::Limits;
 use crate::model::{Finding, Level};
 use crate::report;
 use crate::syntax::Parsed;
-use crate::text::{Source, Span};
+use crate::text::{Source, Span, Spanned};
 use crate::worker::{LoadRequest, Lost, Worker, own_binary};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Runs the command.
 pub fn run(args: &Check, terminal: &Terminal) -> Outcome {
-    let Gathered { projects, findings: unusable, sources } = Project::gather(&args.paths)?;
-    let files = look(&projects, args, terminal)?;
-    let mut findings = unusable.clone();
-    findings.extend(lint::review(&files));
-    let sources = all_sources(&files, sources);
+    let Gathered { projects, findings: mut unusable, mut sources } = Project::gather(&args.paths)?;
+    for name in args.select.iter().chain(&args.ignore) {
+        if let Some(help) = settings::unknown(name) {
+            return Err(Failure::usage(format!("no rule and no family is named {name}")).hint(help));
+        }
+    }
+    for project in &projects {
+        let wrong = unknown_names(project);
+        if !wrong.is_empty() {
+            unusable.extend(wrong);
+            sources.extend(project.config_source.clone());
+        }
+    }
+    let settings: Vec<Settings> = projects.iter().map(|project| asked(project, args)).collect();
+    let checked = look(&projects, args, terminal)?;
+    let groups: Vec<Group<'_>> =
+        checked.iter().zip(&settings).map(|(files, settings)| Group { files, settings }).collect();
+    let Review { findings: found, failing, suppressed } = lint::review(&groups, today());
+    let wrong = !unusable.is_empty();
+    let mut findings = unusable;
+    findings.extend(found);
+    let files = checked.iter().map(Vec::len).sum();
+    let sources = all_sources(checked.iter().flatten(), sources);
     let text = match args.format {
         CheckFormat::Text => {
             let layout = terminal.layout(false, false);
             let mut text = report::findings(&findings, &sources, &layout, true);
-            text.push_str(&report::findings::summary(&findings, files.len()));
+            text.push_str(&report::findings::summary(&findings, files, suppressed));
             text
         }
         CheckFormat::Json => report::findings_json(&findings, &sources),
     };
     terminal.print(&text, args.output.as_deref())?;
-    Ok(match findings.iter().any(|f| f.level >= Level::Warning) {
-        _ if !unusable.is_empty() => status::USAGE,
-        true => status::FINDINGS,
-        false => status::CLEAN,
+    Ok(match failing {
+        _ if wrong => status::USAGE,
+        0 => status::CLEAN,
+        _ => status::FINDINGS,
     })
 }
 
-/// Every file once, by its own rules, in the order of projects and names.
-fn look(projects: &[Project], args: &Check, terminal: &Terminal) -> Result<Vec<Checked>, Failure> {
+/// The day in UTC, which suppressions are held against.
+#[expect(clippy::disallowed_methods, reason = "the day comes in from here")]
+fn today() -> jiff::civil::Date {
+    jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date()
+}
+
+/// What the configuration asks, and the command line over it.
+fn asked(project: &Project, args: &Check) -> Settings {
+    let lint = &project.config.lint;
+    let names = |list: &[Spanned<String>]| list.iter().map(|name| name.value.clone()).collect::<Vec<_>>();
+    let select = if args.select.is_empty() { names(&lint.select) } else { args.select.clone() };
+    let mut ignore = names(&lint.ignore);
+    // What the command line selects by name is wanted, whatever the configuration ignores.
+    ignore.retain(|name| !args.select.contains(name));
+    ignore.extend(args.ignore.iter().cloned());
+    let fail_on = match (args.fail_on, lint.fail_on) {
+        (Some(FailOnArg::Note), _) | (None, Some(FailOn::Note)) => Some(Level::Note),
+        (Some(FailOnArg::Warning), _) | (None, Some(FailOn::Warning) | None) => Some(Level::Warning),
+        (Some(FailOnArg::Error), _) | (None, Some(FailOn::Error)) => Some(Level::Error),
+        (Some(FailOnArg::Never), _) | (None, Some(FailOn::Never)) => None,
+    };
+    Settings { select, ignore, fail_on }
+}
+
+/// Names under `lint:` that are neither rules nor families.
+fn unknown_names(project: &Project) -> Vec<Finding> {
+    let Some(source) = &project.config_source else { return Vec::new() };
+    let lint = &project.config.lint;
+    let named = lint.select.iter().chain(&lint.ignore);
+    named
+        .filter_map(|name| {
+            let help = settings::unknown(&name.value)?;
+            let message = format!("no rule and no family is named `{}`", name.value);
+            Some(Finding::error("unknown-rule", message).at(source, name.span, "").help(help))
+        })
+        .collect()
+}
+
+/// Every file once, by its own rules: by project, in the order of names.
+fn look(projects: &[Project], args: &Check, terminal: &Terminal) -> Result<Vec<Vec<Checked>>, Failure> {
     let limits = Limits { load_ms: args.load_timeout, ..Limits::default() };
     let binary =
         own_binary().map_err(|e| Failure::environment(format!("cannot find luascale's own binary: {e}")))?;
@@ -58,7 +115,8 @@ fn look(projects: &[Project], args: &Check, terminal: &Terminal) -> Result<Vec<C
             checked
         },
     );
-    results.into_iter().collect()
+    let mut results = results.into_iter();
+    projects.iter().map(|project| results.by_ref().take(project.files.len()).collect()).collect()
 }
 
 fn file(
@@ -125,8 +183,8 @@ fn ask(
 }
 
 /// The texts that findings may point into, each once.
-fn all_sources(files: &[Checked], more: Vec<Source>) -> Vec<Source> {
+fn all_sources<'a>(files: impl Iterator<Item = &'a Checked>, more: Vec<Source>) -> Vec<Source> {
     let mut seen = std::collections::HashSet::new();
-    let all = files.iter().flat_map(|file| file.sources.iter().cloned()).chain(more);
+    let all = files.flat_map(|file| file.sources.iter().cloned()).chain(more);
     all.filter(|source| seen.insert(source.name.clone())).collect()
 }

@@ -6,13 +6,18 @@
 
 pub mod fix;
 pub mod page;
+pub mod review;
 pub mod rules;
 pub mod scopes;
+pub mod settings;
 pub mod sink;
+pub mod suppress;
 pub mod ticks;
 
 pub use page::{FixKind, Page};
+pub use review::{Group, Review, review};
 pub use scopes::Scopes;
+pub use settings::Settings;
 pub use sink::Sink;
 pub use ticks::Ticks;
 
@@ -153,18 +158,6 @@ fn view<'a>(policy: &'a Policy, source: &'a Source, parsed: &'a Parsed) -> Polic
             o.name_span == name.span && o.name.as_ref().is_none_or(|written| *written == name.value)
         });
     PolicyView { policy, source, parsed, outline }
-}
-
-/// What is found in files: by each file's own rules, and by those that look at all policies
-/// together. Each fault is told once, in the order of files and places.
-pub fn review(files: &[Checked]) -> Vec<Finding> {
-    let views: Vec<PolicyView<'_>> = files.iter().flat_map(Checked::views).collect();
-    let mut findings: Vec<Finding> = files.iter().flat_map(|file| file.findings.clone()).collect();
-    findings.extend(set(&views, &|_| true));
-    findings.sort_by(Finding::order);
-    // A module's fault is found anew in every file that requires it.
-    findings.dedup();
-    findings
 }
 
 /// Runs the rules that look at a file's tree.

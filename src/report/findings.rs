@@ -58,7 +58,7 @@ pub fn findings(findings: &[Finding], sources: &[Source], layout: &Layout, colou
 }
 
 /// One line that counts findings and files; ends with a line end.
-pub fn summary(findings: &[Finding], files: usize) -> String {
+pub fn summary(findings: &[Finding], files: usize, suppressed: usize) -> String {
     let many = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
     let of = |level| findings.iter().filter(|f| f.level == level).count();
     let levels = [(Level::Error, "error"), (Level::Warning, "warning"), (Level::Note, "note")];
@@ -69,9 +69,10 @@ pub fn summary(findings: &[Finding], files: usize) -> String {
         .map(|(n, w)| many(n, w))
         .collect();
     let files = many(files, "file");
+    let beside = if suppressed > 0 { format!(" ({suppressed} suppressed)") } else { String::new() };
     match counts.as_slice() {
-        [] => format!("{files} checked, nothing found\n"),
-        counts => format!("\n{} in {files}\n", counts.join(", ")),
+        [] => format!("{files} checked, nothing found{beside}\n"),
+        counts => format!("\n{} in {files}{beside}\n", counts.join(", ")),
     }
 }
 

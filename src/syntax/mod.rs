@@ -6,6 +6,7 @@
 //!
 //! May import: `text`, `model`.
 
+pub mod comments;
 mod depth;
 mod dialect;
 mod errors;

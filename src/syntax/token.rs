@@ -54,7 +54,13 @@ const SIGNS: [&str; 20] = [
 
 /// All tokens of a text, comments and blanks left out.
 pub(super) fn tokens(text: &str) -> Vec<Token<'_>> {
-    Lexer { text, bytes: text.as_bytes(), at: 0, out: Vec::new(), braces: Vec::new() }.run()
+    tokens_and_comments(text).0
+}
+
+/// All tokens of a text, and the bytes of its comments.
+pub(super) fn tokens_and_comments(text: &str) -> (Vec<Token<'_>>, Vec<(usize, usize)>) {
+    let (out, comments, braces) = (Vec::new(), Vec::new(), Vec::new());
+    Lexer { text, bytes: text.as_bytes(), at: 0, out, comments, braces }.run()
 }
 
 struct Lexer<'a> {
@@ -62,12 +68,13 @@ struct Lexer<'a> {
     bytes: &'a [u8],
     at: usize,
     out: Vec<Token<'a>>,
+    comments: Vec<(usize, usize)>,
     /// For each open brace whether it belongs to an interpolated string.
     braces: Vec<bool>,
 }
 
 impl<'a> Lexer<'a> {
-    fn run(mut self) -> Vec<Token<'a>> {
+    fn run(mut self) -> (Vec<Token<'a>>, Vec<(usize, usize)>) {
         while let Some(byte) = self.byte(0) {
             let start = self.at;
             match byte {
@@ -91,7 +98,7 @@ impl<'a> Lexer<'a> {
                 _ => self.sign(start),
             }
         }
-        self.out
+        (self.out, self.comments)
     }
 
     fn byte(&self, ahead: usize) -> Option<u8> {
@@ -118,6 +125,7 @@ impl<'a> Lexer<'a> {
     }
 
     fn comment(&mut self) {
+        let start = self.at;
         self.at += 2;
         if self.byte(0) == Some(b'[')
             && let Some(level) = self.long_bracket()
@@ -126,6 +134,7 @@ impl<'a> Lexer<'a> {
         } else {
             self.skip(|b| b != b'\n');
         }
+        self.comments.push((start, self.at));
     }
 
     fn long_string(&mut self, start: usize) {

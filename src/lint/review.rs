@@ -1,0 +1,109 @@
+//! From what the rules found to what is told: rules over all policies, the rules that are wanted,
+//! suppressions; each fault once, in one order. May import: `text`, `model`.
+
+use super::rules::Rule;
+use super::settings::Settings;
+use super::{Check, Checked, PolicyView, set, suppress};
+use crate::model::{Finding, Level};
+use crate::text::Source;
+use jiff::civil::Date;
+use std::collections::{HashMap, HashSet};
+
+/// Files under one configuration.
+pub struct Group<'a> {
+    /// The files.
+    pub files: &'a [Checked],
+    /// What is asked of the linter there.
+    pub settings: &'a Settings,
+}
+
+/// What is told.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Review {
+    /// The findings.
+    pub findings: Vec<Finding>,
+    /// How many of them fail the check.
+    pub failing: usize,
+    /// How many are suppressed.
+    pub suppressed: usize,
+}
+
+/// Reviews all files of a check; `today` is the day that suppressions are held against.
+pub fn review(groups: &[Group<'_>], today: Date) -> Review {
+    let all = || groups.iter().enumerate().flat_map(|(at, g)| g.files.iter().map(move |f| (at, f)));
+    let views: Vec<PolicyView<'_>> = all().flat_map(|(_, file)| file.views()).collect();
+    let mut owners: HashMap<&str, usize> = HashMap::new();
+    for (at, file) in all() {
+        for source in &file.sources {
+            owners.entry(&source.name).or_insert(at);
+        }
+    }
+    let mut shared: Vec<Vec<Finding>> = vec![Vec::new(); groups.len()];
+    for finding in set(&views, &|_| true) {
+        let owner = finding.labels.first().and_then(|label| owners.get(&*label.source));
+        if let Some(slot) = shared.get_mut(owner.copied().unwrap_or(0)) {
+            slot.push(finding);
+        }
+    }
+    let mut review = Review::default();
+    for (group, shared) in groups.iter().zip(shared) {
+        let (findings, suppressed) = one(group, shared, today);
+        review.failing += findings.iter().filter(|f| group.settings.fails(f)).count();
+        review.findings.extend(findings);
+        review.suppressed += suppressed;
+    }
+    review.findings.sort_by(Finding::order);
+    review
+}
+
+/// The findings of a group, and how many more are suppressed.
+fn one(group: &Group<'_>, shared: Vec<Finding>, today: Date) -> (Vec<Finding>, usize) {
+    let settings = group.settings;
+    let mut findings: Vec<Finding> = group.files.iter().flat_map(|file| file.findings.clone()).collect();
+    findings.extend(shared);
+    // What keeps a policy from loading is told whatever is selected.
+    findings.retain(|f| settings.wants(&f.rule) || !suppress::can_be_allowed(f));
+    findings.sort_by(Finding::order);
+    // A module's fault is found anew in every file that requires it.
+    findings.dedup();
+    let mut suppressed = vec![false; findings.len()];
+    let mut own = Vec::new();
+    let mut seen: HashSet<&str> = HashSet::new();
+    for file in group.files {
+        let Some(source) = file.sources.first() else { continue };
+        seen.insert(&source.name);
+        let ran = |rule: &Rule| settings.wants(rule.id) && looked(file, rule.check);
+        let applied = suppress::apply(source, &findings, &ran, today);
+        merge(&mut suppressed, &applied.suppressed);
+        own.extend(applied.findings.into_iter().filter(|f| settings.wants(&f.rule)));
+    }
+    for source in group.files.iter().flat_map(|file| &file.sources) {
+        // A module that was not asked for: what it allows counts, what is wrong with it is not told.
+        if is_lua(source) && seen.insert(&source.name) {
+            merge(&mut suppressed, &suppress::apply(source, &findings, &|_| false, today).suppressed);
+        }
+    }
+    let kept = findings.into_iter().zip(&suppressed).filter(|(_, suppressed)| !**suppressed);
+    let mut kept: Vec<Finding> = kept.map(|(finding, _)| finding).collect();
+    kept.extend(own);
+    (kept, suppressed.iter().filter(|s| **s).count())
+}
+
+/// Whether rules of this kind have looked at a file.
+fn looked(file: &Checked, check: Check) -> bool {
+    let broken = || file.findings.iter().any(|f| f.level == Level::Error && !suppress::can_be_allowed(f));
+    match check {
+        Check::Elsewhere => true,
+        Check::Tree(_) => file.parsed.is_sound(),
+        Check::Policy(_) | Check::Set(_) => !file.policies.is_empty() && !broken(),
+        Check::Run(_) => false,
+    }
+}
+
+fn is_lua(source: &Source) -> bool {
+    source.name.ends_with(".lua") || source.name.ends_with(".luau")
+}
+
+fn merge(into: &mut [bool], more: &[bool]) {
+    into.iter_mut().zip(more).for_each(|(slot, more)| *slot |= more);
+}

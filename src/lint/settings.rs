@@ -1,0 +1,87 @@
+//! Which rules are wanted, and which findings fail a check. May import: `model`.
+
+use super::rules::{RULES, rule};
+use crate::model::finding::did_you_mean;
+use crate::model::{Finding, Level};
+
+/// What a configuration or a command line asks of the linter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// Rules and tags (`dynamics`) to run, or `all`; empty means all.
+    pub select: Vec<String>,
+    /// Rules and tags not to run.
+    pub ignore: Vec<String>,
+    /// From which level on a finding fails the check; `None`: no finding does.
+    pub fail_on: Option<Level>,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings { select: Vec::new(), ignore: Vec::new(), fail_on: Some(Level::Warning) }
+    }
+}
+
+impl Settings {
+    /// Whether a rule is wanted. A rule's own name says more than a tag; where both lists say the
+    /// same much, it is not.
+    pub fn wants(&self, id: &str) -> bool {
+        let tags = rule(id).and_then(|rule| rule.page()).map_or(&[] as &[&str], |page| &page.tags);
+        let named = |list: &[String]| list.iter().any(|name| name == id);
+        let tagged = |list: &[String]| list.iter().any(|name| name == "all" || tags.contains(&name.as_str()));
+        if named(&self.ignore) {
+            false
+        } else if named(&self.select) {
+            true
+        } else {
+            !tagged(&self.ignore) && (self.select.is_empty() || tagged(&self.select))
+        }
+    }
+
+    /// Whether a finding fails the check.
+    pub fn fails(&self, finding: &Finding) -> bool {
+        self.fail_on.is_some_and(|level| finding.level >= level)
+    }
+}
+
+/// What to write instead of a name that is neither that of a rule nor a tag; `None` where it is
+/// one.
+pub fn unknown(name: &str) -> Option<String> {
+    let tags = || RULES.iter().filter_map(|rule| rule.page()).flat_map(|page| page.tags.iter().copied());
+    let known = || RULES.iter().map(|rule| rule.id).chain(tags()).chain(["all"]);
+    if known().any(|k| k == name) {
+        return None;
+    }
+    Some(match did_you_mean(name, known()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "`luascale rules` lists the rules and their families".into(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wants(select: &[&str], ignore: &[&str]) -> (bool, bool) {
+        let owned = |list: &[&str]| list.iter().map(ToString::to_string).collect();
+        let settings = Settings { select: owned(select), ignore: owned(ignore), ..Settings::default() };
+        (settings.wants("bad-cron"), settings.wants("duplicate-key"))
+    }
+
+    #[test]
+    fn a_rule_s_name_says_more_than_its_family() {
+        assert_eq!(wants(&[], &[]), (true, true));
+        assert_eq!(wants(&["model"], &[]), (true, false));
+        assert_eq!(wants(&["all"], &["bad-cron"]), (false, true));
+        assert_eq!(wants(&["bad-cron"], &["model"]), (true, false));
+        assert_eq!(wants(&[], &["model"]), (false, true));
+        assert_eq!(wants(&["model"], &["model"]), (false, false));
+    }
+
+    #[test]
+    fn unknown_names_are_told_the_nearest() {
+        assert_eq!(unknown("bad-cron"), None);
+        assert_eq!(unknown("model"), None);
+        assert!(unknown("bad-corn").unwrap().contains("bad-cron"));
+        assert!(unknown("xyzzyx").unwrap().contains("luascale rules"));
+    }
+}
