@@ -6,12 +6,14 @@ use crate::catalogue::Table;
 use crate::lua::{self, Clock, Limits, Loaded, Modules, VmConditions};
 use crate::model::Policy;
 use crate::model::build::{self, File};
+use crate::model::expr::Functions;
 use crate::model::finding::{Finding, Level};
 use crate::model::raw::{Node, RawTable};
 use crate::model::script::ScriptFacts;
 use crate::syntax::{self, Parsed};
 use crate::text::Source;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// What luascale.yaml declares for a script.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -38,6 +40,8 @@ pub struct Program {
     pub printed: Vec<String>,
     /// What is plain from a script's text.
     pub facts: ScriptFacts,
+    /// What the modules that it requires offer: their sources' names and their functions.
+    pub modules: Vec<(Arc<str>, Functions)>,
     loaded: Option<Loaded>,
 }
 
@@ -53,6 +57,7 @@ impl Program {
             script: false,
             printed: Vec::new(),
             facts: ScriptFacts::default(),
+            modules: Vec::new(),
             loaded: None,
         }
     }
@@ -101,7 +106,9 @@ impl Program {
         } else {
             findings.extend(parsed.purity.iter().cloned());
             for module in &loaded.required {
-                findings.extend(syntax::parse(module).purity);
+                let parsed = syntax::parse(module);
+                findings.extend(parsed.purity);
+                program.modules.push((module.name.clone(), parsed.functions));
             }
             let (required, outline) = (&loaded.required, &parsed.outline);
             build::policies(&File { raw: &loaded.raw, source, required, outline, catalogue })

@@ -5,12 +5,16 @@
 //! elsewhere. May import: `text`, `model`, `syntax`, `decide`, `sim`.
 
 pub mod fix;
+pub mod intervals;
 pub mod page;
+pub mod point;
 pub mod review;
 pub mod rules;
 pub mod scopes;
 pub mod settings;
 pub mod sink;
+mod slope;
+pub mod solve;
 pub mod suppress;
 pub mod ticks;
 

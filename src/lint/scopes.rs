@@ -53,7 +53,7 @@ impl Variable<'_> {
     /// Whether its value is taken anywhere; a function's own calls of itself do not count.
     pub fn is_read(&self) -> bool {
         let own = match self.given {
-            Given::Function(span) => span,
+            Given::Function(span, _) => span,
             _ => Span::default(),
         };
         self.uses.iter().any(|u| u.how == How::Read && !(own.start <= u.span.start && u.span.end <= own.end))
@@ -281,7 +281,7 @@ impl<'t> Visitor<'t> for Builder<'t> {
         match target {
             Target::Name(token) => {
                 let function = match given {
-                    Given::Function(_) => true,
+                    Given::Function(..) => true,
                     Given::Value(e) => matches!(e, Expression::Function(_)),
                     Given::Unknown => false,
                 };

@@ -136,7 +136,7 @@ fn function(e: &Expression, scopes: &Scopes<'_>) -> Option<usize> {
 
 fn given(given: &Given<'_>, scopes: &Scopes<'_>) -> Option<usize> {
     match given {
-        Given::Function(span) => scopes.function_at(*span),
+        Given::Function(span, _) => scopes.function_at(*span),
         Given::Value(e @ Expression::Function(_)) => scopes.function_at(crate::syntax::walk::span(*e)),
         _ => None,
     }

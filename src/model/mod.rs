@@ -6,6 +6,7 @@ pub mod bare;
 pub mod build;
 pub mod decision;
 pub mod effect;
+pub mod expr;
 pub mod finding;
 pub mod input;
 pub mod policy;

@@ -77,7 +77,8 @@ pub enum Comparison {
 }
 
 impl Comparison {
-    fn holds(self, left: f64, right: f64) -> bool {
+    /// Whether it holds between two numbers.
+    pub fn holds(self, left: f64, right: f64) -> bool {
         match self {
             Comparison::Above => left > right,
             Comparison::AtLeast => left >= right,

@@ -7,6 +7,7 @@
 //! May import: `text`, `model`.
 
 pub mod comments;
+mod conditions;
 mod depth;
 mod dialect;
 mod errors;
@@ -20,6 +21,7 @@ pub mod walk;
 
 pub use evaluate::text;
 
+use crate::model::expr::Functions;
 use crate::model::finding::{Finding, Level};
 use crate::model::raw::{Outline, RawFile};
 use crate::model::script::ScriptFacts;
@@ -54,6 +56,8 @@ pub struct Parsed {
     pub declares: bool,
     /// What is plain from the text where it is a script.
     pub facts: ScriptFacts,
+    /// What its functions return; those of required modules are put in by [`Functions::link`].
+    pub functions: Functions,
 }
 
 impl Parsed {
@@ -140,6 +144,7 @@ fn on_this_stack<R>(source: &Source, look: impl FnOnce(&Tree<'_>) -> R) -> (Pars
     let read = outline::read(source, block);
     let purity = purity::check(source, block);
     let facts = facts::script_facts(block);
+    let functions = conditions::read(source, block);
     findings.extend(read.findings);
     findings.sort_by_key(|f| f.labels.first().map(|l| l.span));
     let parsed = Parsed {
@@ -149,6 +154,7 @@ fn on_this_stack<R>(source: &Source, look: impl FnOnce(&Tree<'_>) -> R) -> (Pars
         purity,
         declares: read.declares,
         facts,
+        functions,
     };
     let tree = Tree { text: &text, block, declares: parsed.declares };
     let seen = parsed.is_sound().then(|| look(&tree));

@@ -111,7 +111,7 @@ impl Reader<'_> {
     fn value(&mut self, given: Given<'_>) -> Value {
         match given {
             Given::Value(e) => self.evaluate(e, false),
-            Given::Function(span) => Value::function(span, 0),
+            Given::Function(span, _) => Value::function(span, 0),
             Given::Unknown => Value::unknown(Span::default()),
         }
     }

@@ -71,7 +71,7 @@ impl<'t> Visitor<'t> for Purity<'_> {
             )),
             None => {
                 let help = match given {
-                    Given::Function(_) => format!("write `local function {name}() … end`"),
+                    Given::Function(..) => format!("write `local function {name}() … end`"),
                     _ => format!("write `local {name} = …`; nothing may be remembered from one tick to the next"),
                 };
                 Finding::error("assigned-global", format!("this function assigns the global `{name}`"))

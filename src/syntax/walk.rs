@@ -16,7 +16,7 @@ pub enum Given<'t> {
     /// The value of an expression.
     Value(&'t Expression),
     /// A function that stands at this place.
-    Function(Span),
+    Function(Span, &'t FunctionBody),
     /// Something that the text does not tell.
     Unknown,
 }
@@ -126,7 +126,7 @@ fn statement<'t>(statement: &'t Stmt, v: &mut impl Visitor<'t>) {
                 && function.name().method_name().is_none()
                 && let Some(name) = names.iter().next()
             {
-                v.assign(Target::Name(name), Given::Function(span));
+                v.assign(Target::Name(name), Given::Function(span, function.body()));
             } else if let Some(name) = names.iter().next() {
                 v.read(name);
             }
@@ -228,7 +228,7 @@ fn local_function<'t>(
     v: &mut impl Visitor<'t>,
 ) {
     let span = Span { start: span(token).start, end: span(function).end };
-    v.declare(name, Declared::Function, Given::Function(span));
+    v.declare(name, Declared::Function, Given::Function(span, function));
     v.open(Some(span));
     body(function, v);
 }

@@ -15,12 +15,13 @@ pub fn check(request: &LoadRequest, modules: &dyn Modules, clock: Clock) -> Chec
     let LoadRequest { source, entry, limits, .. } = request;
     let all = |_: &str| true;
     let declared = entry.is_some();
-    let (parsed, seen) =
+    let (mut parsed, seen) =
         syntax::parse_with(source, |tree| lint::tree(&TreeView::new(source, tree, declared, false), &all));
     let program = match catalogue::Table::new().with(&request.catalogue) {
         Ok(table) => Program::load_parsed(source, &parsed, entry.as_ref(), modules, &table, limits, clock),
         Err(findings) => Program::broken(source.clone(), findings, request.catalogue.clone()),
     };
+    parsed.functions.link(&program.modules);
     let idle = program.script && entry.is_none();
     let (policies, mut findings) = match idle {
         true => (Vec::new(), syntax::parser_limits(parsed.findings.clone())),

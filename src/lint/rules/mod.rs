@@ -2,6 +2,9 @@
 //!
 //! The list is sorted by identifier; `tests/rules.rs` holds it against the folder `rules/`.
 
+mod dynamics;
+mod thresholds;
+
 use super::Check;
 use super::page::{self, Page};
 use std::sync::OnceLock;
@@ -44,6 +47,7 @@ macro_rules! rules {
 
 rules! {
     "activation-per-replica" Check::Elsewhere,
+    "always-fires" Check::Policy(thresholds::always_fires),
     "assigned-global" Check::Elsewhere,
     "assigned-outer-local" Check::Elsewhere,
     "bad-argument" Check::Elsewhere,
@@ -74,6 +78,7 @@ rules! {
     "mixed-rate-limit" Check::Elsewhere,
     "model-mismatch" Check::Elsewhere,
     "nameless-entry" Check::Elsewhere,
+    "never-fires" Check::Policy(thresholds::never_fires),
     "nil-entry" Check::Elsewhere,
     "not-a-metric" Check::Elsewhere,
     "not-in-script" Check::Elsewhere,
@@ -86,6 +91,7 @@ rules! {
     "per-mismatch" Check::Elsewhere,
     "per-required" Check::Elsewhere,
     "rate-limit-without-direction" Check::Elsewhere,
+    "ratio-for-percent" Check::Policy(thresholds::ratio_for_percent),
     "regions-over-total" Check::Elsewhere,
     "reserved-name" Check::Elsewhere,
     "rule-outside-list" Check::Elsewhere,
@@ -105,6 +111,7 @@ rules! {
     "suppression-without-reason" Check::Elsewhere,
     "syntax-error" Check::Elsewhere,
     "test-not-run" Check::Elsewhere,
+    "threshold-outside-unit" Check::Policy(thresholds::outside_unit),
     "too-deep" Check::Elsewhere,
     "too-long" Check::Elsewhere,
     "unit-mismatch" Check::Elsewhere,
@@ -120,6 +127,7 @@ rules! {
     "unused-suppression" Check::Elsewhere,
     "useless-field" Check::Elsewhere,
     "wrong-direction" Check::Elsewhere,
+    "wrong-time-unit" Check::Policy(thresholds::wrong_time_unit),
     "wrong-type" Check::Elsewhere,
     "yaml-limit" Check::Elsewhere,
     "yaml-syntax" Check::Elsewhere,
