@@ -2,9 +2,9 @@
 //!
 //! May import: `text`, `model`.
 
+use super::place;
 use crate::model::script::{Branch, Chain, Comparison, Condition, Operand, ScriptFacts};
 use full_moon::ast::{BinOp, Block, Expression, Field, Index, Prefix, Stmt, Suffix, UnOp, Var};
-use full_moon::node::Node;
 use full_moon::tokenizer::{TokenReference, TokenType};
 use full_moon::visitors::Visitor;
 use std::collections::{BTreeMap, BTreeSet};
@@ -78,7 +78,7 @@ impl Known {
     ) {
         let text = name.token().to_string();
         if ENGINE.contains(&text.as_str()) && self.own.insert(text.clone()) {
-            facts.hidden.push((text.clone(), line(name)));
+            facts.hidden.push((text.clone(), place::line(name)));
         }
         self.own.insert(text.clone());
         // A name that is declared twice or assigned anywhere is not constant.
@@ -227,13 +227,9 @@ fn chains(block: &Block, known: &Known, into: &mut Vec<Chain>) {
 }
 
 fn branch(condition: &Expression, known: &Known) -> Branch {
-    let line = condition.start_position().map_or(0, |p| u32::try_from(p.line()).unwrap_or(u32::MAX));
+    let line = place::first(condition).map_or(0, place::line);
     let text: Vec<String> = condition.to_string().split_whitespace().map(str::to_owned).collect();
     Branch { line, text: text.join(" "), condition: known.condition(condition) }
-}
-
-fn line(token: &TokenReference) -> u32 {
-    u32::try_from(token.token().start_position().line()).unwrap_or(u32::MAX)
 }
 
 /// A number as it is written.

@@ -13,6 +13,7 @@ mod evaluate;
 mod facts;
 mod literal;
 mod outline;
+mod place;
 mod purity;
 mod token;
 mod walk;
@@ -26,6 +27,9 @@ use full_moon::LuaVersion;
 /// The longest text that is parsed, in bytes. A syntax tree takes about 116 bytes for each
 /// byte of text, so this is some 60 MB.
 pub const LONGEST: usize = 512 * 1024;
+
+/// How many findings of one kind a file may have.
+const MOST_FINDINGS: usize = 100;
 
 /// Stack of the thread that parses. A nested function takes full_moon 25 kB of stack, and
 /// `depth` lets 200 of them through, and 1000 operators of 6 kB.
@@ -122,13 +126,26 @@ fn on_this_stack(source: &Source) -> Parsed {
     findings.extend(read.findings);
     findings.sort_by_key(|f| f.labels.first().map(|l| l.span));
     Parsed {
-        findings,
+        findings: first(findings),
         outline: read.outline,
         literals: read.literals,
-        purity,
+        purity: first(purity),
         declares: read.declares,
         facts,
     }
+}
+
+/// The first findings; a file that is wrong in more places is no policy, and what it says must
+/// not take more memory than what it is.
+fn first(mut findings: Vec<Finding>) -> Vec<Finding> {
+    let more = findings.len().saturating_sub(MOST_FINDINGS);
+    if more > 0 {
+        findings.truncate(MOST_FINDINGS);
+        let rest = findings.last().and_then(|f| f.labels.first()).cloned();
+        let note = Finding::note("more-findings", format!("{more} more findings of this kind are not shown"));
+        findings.push(Finding { labels: rest.into_iter().collect(), ..note });
+    }
+    findings
 }
 
 /// What is left of a parse's findings where Luau's compiler, which is the judge, accepts the
