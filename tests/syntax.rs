@@ -12,7 +12,7 @@ fn parse(text: &str) -> Parsed {
 }
 
 fn at(text: &str, span: Span) -> &str {
-    text.get(span.start as usize..span.end as usize).expect("a span in the text")
+    &text[span.start as usize..span.end as usize]
 }
 
 /// A finding in lines: rule and message, what is pointed at, help.
@@ -281,7 +281,8 @@ fn node<'n>(parsed: &'n Parsed, path: &[&str]) -> &'n Node {
             Ok(index) => node.index(index),
             Err(_) => node.field(step),
         };
-        found.unwrap_or_else(|| panic!("no {step} of {path:?}"))
+        assert!(found.is_some(), "no {step} of {path:?}");
+        found.unwrap_or(node)
     })
 }
 
