@@ -278,3 +278,15 @@ fn a_kind_of_gateway_that_the_configuration_adds_can_be_used() {
     folder.write("luascale.yaml", b"");
     folder.luascale(&["dry-run", "edge.lua"]).expect(1).says("gateway.in_house");
 }
+
+#[test]
+fn what_the_vm_and_the_check_both_refuse_is_told_once_and_nothing_else_is_lost() {
+    let folder = Folder::with(&[(
+        "p.lua",
+        "policy \"p\" { replicas = { max = 5 },\n  target = kubernetes.deploymnt { name = \"b\" },\n  mode = \"scal\" }",
+    )]);
+    let json = folder.luascale(&["dry-run", "p.lua", "--format", "json"]).expect(1).json();
+    let lines: Vec<_> =
+        json["findings"].as_array().unwrap().iter().map(|f| f["labels"][0]["line"].as_u64()).collect();
+    assert_eq!(lines, [Some(2), Some(3)], "{json}");
+}
