@@ -26,7 +26,7 @@ pub struct Entry {
 
 /// A file that was loaded, or the findings that say why it was not.
 pub struct Program {
-    /// The policies that are sound, in the order declared.
+    /// The policies, in the order declared; none where the file has an error.
     pub policies: Vec<Policy>,
     /// What was found, in the order of the text.
     pub findings: Vec<Finding>,
@@ -57,8 +57,8 @@ impl Program {
         }
     }
 
-    /// Loads a file. What is wrong with it is in [`Program::findings`], all of it at once; a
-    /// policy with an error is not among [`Program::policies`].
+    /// Loads a file. What is wrong with it is in [`Program::findings`], all of it at once; where
+    /// there is an error, none of its policies is among [`Program::policies`].
     pub fn load(
         source: &Source,
         entry: Option<&Entry>,
@@ -95,10 +95,10 @@ impl Program {
             let required = &loaded.required;
             build::policies(&File { raw: &loaded.raw, source, required, outline: &outline, catalogue })
         };
-        // A function that keeps state may be reached from any policy of the file.
+        findings.extend(found);
+        // A file with an error is not run: a report on half of it would look whole.
         let unsound = findings.iter().any(|f| f.level == Level::Error);
         program.policies = if unsound { Vec::new() } else { policies };
-        findings.extend(found);
         program.findings = in_order(findings, source);
         program.loaded = Some(loaded);
         program

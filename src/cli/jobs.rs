@@ -2,8 +2,9 @@
 //! May import: everything.
 
 use super::failure::Failure;
-use super::files;
+use super::files::{self, Root};
 use super::project::Project;
+use crate::config;
 use crate::lua::Limits;
 use crate::model::{Finding, MetricSource, Policy};
 use crate::sim::RunOptions;
@@ -16,13 +17,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// Address space of a worker before any samples: code, a VM, the parser's thread.
-const BASE_MEMORY: u64 = 512 << 20;
+pub const BASE_MEMORY: u64 = 512 << 20;
 
 /// Address space for each byte of samples: the text, its numbers, the run.
 const MEMORY_PER_SAMPLE_BYTE: u64 = 24;
 
 /// How much longer than the VM's own deadline the process may take before it is killed.
-const GRACE: Duration = Duration::from_secs(3);
+pub const GRACE: Duration = Duration::from_secs(3);
 
 /// Most workers at a time: beyond this the machine, not the number of workers, is the limit.
 const MOST_WORKERS: usize = 8;
@@ -30,7 +31,9 @@ const MOST_WORKERS: usize = 8;
 /// What is to be done with every policy.
 pub struct Work<'a> {
     /// The files and their surroundings.
-    pub project: &'a Project,
+    pub projects: &'a [Project],
+    /// Whether a folder was asked for: then a file that declares nothing is no policy.
+    pub folder: bool,
     /// Names of the policies asked for; empty: all.
     pub policies: &'a [String],
     /// Recordings given on the command line.
@@ -68,6 +71,12 @@ pub struct FileResult {
     pub unfit: Vec<String>,
     /// Tests that are about another policy than the one they were handed to.
     pub foreign: Vec<(String, Spanned<String>)>,
+    /// Whether it is a script.
+    pub script: bool,
+    /// Whether luascale.yaml has an entry for it.
+    pub declared: bool,
+    /// Index of its project.
+    pub project: usize,
     /// Names of the modules that it required.
     pub required: Vec<String>,
     /// Why luascale itself failed.
@@ -76,11 +85,11 @@ pub struct FileResult {
 
 /// Does the work. `progress` is told how many thousandths of it are done.
 pub fn run(work: &Work<'_>, progress: &(dyn Fn(u64) + Sync)) -> Vec<FileResult> {
-    let files = &work.project.files;
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let workers = cores.min(files.len()).clamp(1, MOST_WORKERS);
-    let next = AtomicUsize::new(0);
-    let results: Mutex<Vec<Option<FileResult>>> = Mutex::new(files.iter().map(|_| None).collect());
+    let mut files: Vec<(usize, &Project, &Path)> = Vec::new();
+    for (at, project) in work.projects.iter().enumerate() {
+        files.extend(project.files.iter().map(|path| (at, project, path.as_path())));
+    }
+    files.sort_by_key(|(_, _, path)| *path);
     let shares: Vec<_> = files.iter().map(|_| AtomicUsize::new(0)).collect();
     let tell = |file: usize, share: u64| {
         if let Some(slot) = shares.get(file) {
@@ -89,15 +98,34 @@ pub fn run(work: &Work<'_>, progress: &(dyn Fn(u64) + Sync)) -> Vec<FileResult> 
         let sum: usize = shares.iter().map(|s| s.load(Ordering::Relaxed)).sum();
         progress((sum / files.len().max(1)) as u64);
     };
+    let bench = || Bench { work, worker: None };
+    parallel(&files, bench, |bench, at, (of, project, path)| {
+        let mut result = bench.file(project, path, &|share| tell(at, share));
+        result.project = *of;
+        tell(at, 1000);
+        result
+    })
+}
+
+/// Works through items, several at a time, each thread on a bench of its own; results come in
+/// the order of the items.
+pub fn parallel<I: Sync, B, R: Send>(
+    items: &[I],
+    bench: impl Fn() -> B + Sync,
+    work: impl Fn(&mut B, usize, &I) -> R + Sync,
+) -> Vec<R> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = cores.min(items.len()).clamp(1, MOST_WORKERS);
+    let next = AtomicUsize::new(0);
+    let results: Mutex<Vec<Option<R>>> = Mutex::new(items.iter().map(|_| None).collect());
     std::thread::scope(|scope| {
-        for _ in 0..workers {
+        for _ in 0..threads {
             scope.spawn(|| {
-                let mut bench = Bench { work, worker: None };
+                let mut bench = bench();
                 loop {
                     let at = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(path) = files.get(at) else { return };
-                    let result = bench.file(path, &|share| tell(at, share));
-                    tell(at, 1000);
+                    let Some(item) = items.get(at) else { return };
+                    let result = work(&mut bench, at, item);
                     // A thread that panicked holding the lock left it whole: slots are only replaced.
                     let mut slots = results.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
                     if let Some(slot) = slots.get_mut(at) {
@@ -118,7 +146,7 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    fn file(&mut self, path: &Path, progress: &dyn Fn(u64)) -> FileResult {
+    fn file(&mut self, project: &Project, path: &Path, progress: &dyn Fn(u64)) -> FileResult {
         let name = files::shown(path);
         let mut result = FileResult { name: name.clone(), ..FileResult::default() };
         let read = files::read_limited(path, files::MAX_SOURCE)
@@ -131,15 +159,15 @@ impl Bench<'_> {
                 return result;
             }
         };
-        let entry = self.work.project.entry(path);
-        let declared = entry.is_some();
+        let entry = project.entry(path);
+        result.declared = entry.is_some();
         let request = LoadRequest {
             source: source.clone(),
             entry,
-            catalogue: self.work.project.catalogue.clone(),
+            catalogue: project.catalogue.clone(),
             limits: self.work.limits,
         };
-        let loaded = match self.load(&request) {
+        let loaded = match self.load(&request, &project.root) {
             Ok(loaded) => loaded,
             Err(lost) => {
                 result.lose(&lost, "loading", &source, Span::default());
@@ -147,7 +175,8 @@ impl Bench<'_> {
             }
         };
         let LoadReply { policies, findings, sources, script, printed } = loaded;
-        result.idle = script && !declared && self.work.project.folder;
+        result.script = script;
+        result.idle = script && !result.declared && self.work.folder;
         if result.idle {
             return result;
         }
@@ -161,21 +190,21 @@ impl Bench<'_> {
         let total = chosen.len() as u64;
         for (done, (index, policy)) in (0..).zip(chosen) {
             let share = |part: u64| progress((done * 1000 + part) / total.max(1));
-            self.policy(index, policy, &request, &source, &mut result, &share);
+            self.policy(project, (index, policy), &request, &source, &mut result, &share);
         }
         result
     }
 
     fn policy(
         &mut self,
-        index: u32,
-        policy: Policy,
+        project: &Project,
+        (index, policy): (u32, Policy),
         load: &LoadRequest,
         source: &Source,
         result: &mut FileResult,
         progress: &dyn Fn(u64),
     ) {
-        let samples = match self.samples(&policy) {
+        let samples = match self.samples(project, &policy) {
             Ok(samples) => samples,
             Err(found) => {
                 result.findings.extend(found);
@@ -184,7 +213,7 @@ impl Bench<'_> {
         };
         // A worker that an earlier policy of the file took along is replaced, and loads again.
         if self.worker.as_ref().is_none_or(Worker::is_lost)
-            && let Err(lost) = self.load(load)
+            && let Err(lost) = self.load(load, &project.root)
         {
             result.lose(&lost, "loading", source, policy.name.span);
             return;
@@ -218,13 +247,13 @@ impl Bench<'_> {
         }
     }
 
-    fn load(&mut self, request: &LoadRequest) -> Result<LoadReply, Lost> {
+    fn load(&mut self, request: &LoadRequest, root: &Root) -> Result<LoadReply, Lost> {
         if self.worker.as_ref().is_none_or(Worker::is_lost) {
             self.worker = Some(Worker::start(self.work.binary, self.memory())?);
         }
         let patience = Duration::from_millis(request.limits.load_ms) + GRACE;
         match &mut self.worker {
-            Some(worker) => worker.load(request.clone(), &self.work.project.root, patience),
+            Some(worker) => worker.load(request.clone(), root, patience),
             None => Err(Lost::Start("there is none".into())),
         }
     }
@@ -234,19 +263,17 @@ impl Bench<'_> {
     fn memory(&self) -> u64 {
         let size = |path: &Path| std::fs::metadata(path).map_or(0, |m| m.len().min(files::MAX_SAMPLE));
         let given: u64 = self.work.samples.iter().map(|p| size(p)).sum();
-        let config = &self.work.project.config;
-        let folder = &self.work.project.root.folder;
-        let mapped = config
-            .samples
-            .iter()
-            .map(|entry| entry.files.iter().map(|file| size(&folder.join(&file.path.value))).sum::<u64>());
+        let mapped = self.work.projects.iter().flat_map(|project| {
+            let size = |file: &config::SampleFile| size(&project.root.folder.join(&file.path.value));
+            project.config.samples.iter().map(move |entry| entry.files.iter().map(size).sum::<u64>())
+        });
         let most = mapped.max().unwrap_or(0).max(given);
         BASE_MEMORY.saturating_add(most.saturating_mul(MEMORY_PER_SAMPLE_BYTE))
     }
 
     /// The recordings of a policy: those of the command line; else those that the configuration
     /// maps to it, and the files that its metrics name.
-    fn samples(&self, policy: &Policy) -> Result<Vec<SampleFile>, Vec<Finding>> {
+    fn samples(&self, project: &Project, policy: &Policy) -> Result<Vec<SampleFile>, Vec<Finding>> {
         let mut options = self.work.read.clone();
         options.metrics = Some(policy.metrics.iter().map(|m| m.name.value.clone()).collect());
         let labels =
@@ -269,8 +296,8 @@ impl Bench<'_> {
         if !self.work.samples.is_empty() {
             return if findings.is_empty() { Ok(samples) } else { Err(findings) };
         }
-        let root = &self.work.project.root;
-        for file in self.work.project.config.samples(&policy.name.value) {
+        let root = &project.root;
+        for file in project.config.samples(&policy.name.value) {
             let mut options = options.clone();
             options.columns.clone_from(&file.columns);
             if file.timezone.is_some() {
@@ -284,7 +311,7 @@ impl Bench<'_> {
                 Err(why) => {
                     let message = format!("cannot read the samples {}: {why}", file.path.value);
                     let finding = Finding::error("cannot-read", message);
-                    findings.push(match &self.work.project.config_source {
+                    findings.push(match &project.config_source {
                         Some(source) => finding.at(source, file.path.span, "named here"),
                         None => finding,
                     });
@@ -312,22 +339,32 @@ impl Bench<'_> {
 impl FileResult {
     /// The worker gave no answer: a finding of this file, or a failure of luascale itself.
     fn lose(&mut self, lost: &Lost, doing: &str, source: &Source, span: Span) {
-        let message = format!("{doing} {} failed: {lost}", source.name);
-        match lost {
-            Lost::Start(_) => self.failure = Some(Failure::environment(message)),
-            Lost::Bug(_) => self.failure = Some(Failure::bug(message)),
-            Lost::Deadline(_) | Lost::Ended(_) => {
-                let finding = Finding::error("limit-exceeded", message)
-                    .help("policy code runs in a process of its own, under limits of time and memory; look for a loop without an end");
-                self.findings.push(if span.is_empty() {
-                    finding
-                } else {
-                    finding.at(source, span, "this policy")
-                });
+        match told(lost, doing, source, span) {
+            Err(failure) => self.failure = Some(failure),
+            Ok(finding) => {
+                self.findings.push(finding);
                 if !self.sources.contains(source) {
                     self.sources.push(source.clone());
                 }
             }
+        }
+    }
+}
+
+/// What a worker that gave no answer means for a file.
+///
+/// # Errors
+/// Where it is luascale that failed, or the system.
+pub fn told(lost: &Lost, doing: &str, source: &Source, span: Span) -> Result<Finding, Failure> {
+    let message = format!("{doing} {} failed: {lost}", source.name);
+    match lost {
+        Lost::Start(_) => Err(Failure::environment(message)),
+        Lost::Bug(_) => Err(Failure::bug(message)),
+        Lost::Deadline(_) | Lost::Ended(_) => {
+            let place = if span.is_empty() { "" } else { "this policy" };
+            Ok(Finding::error("limit-exceeded", message).at(source, span, place).help(
+                "policy code runs in a process of its own, under limits of time and memory; look for a loop without an end",
+            ))
         }
     }
 }

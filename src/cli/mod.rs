@@ -5,6 +5,7 @@ mod dry_run;
 mod failure;
 mod files;
 mod jobs;
+mod mapped;
 mod project;
 mod terminal;
 mod test;

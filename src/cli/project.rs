@@ -10,6 +10,7 @@ use crate::config::{self, Config};
 use crate::model::Finding;
 use crate::program::Entry;
 use crate::text::Source;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// A policy root and the files in it that are asked for.
@@ -24,8 +25,22 @@ pub struct Project {
     pub catalogue: Vec<Source>,
     /// The files, sorted.
     pub files: Vec<PathBuf>,
+    /// Whether all files below the root are among them, so that what the configuration names and
+    /// they do not have is a mistake in it.
+    pub whole: bool,
+}
+
+/// What several paths hold.
+#[derive(Default)]
+pub struct Gathered {
     /// Whether a folder was asked for: then a file that declares nothing is no policy.
     pub folder: bool,
+    /// The projects.
+    pub projects: Vec<Project>,
+    /// What is wrong with configurations that cannot be used.
+    pub findings: Vec<Finding>,
+    /// Their texts.
+    pub sources: Vec<Source>,
 }
 
 /// A configuration that cannot be used, with what is wrong in it.
@@ -43,38 +58,58 @@ impl From<Failure> for Unusable {
 }
 
 impl Project {
-    /// Finds the files of a path and the configuration nearest to it, upward.
+    /// The projects that the files of several paths belong to, each file once: that of the
+    /// nearest luascale.yaml upward of the file, wherever the paths start; without one, of the
+    /// file's own folder. Where a configuration cannot be used, its files stand in a project
+    /// without one.
     ///
     /// # Errors
-    /// A path that is not there, a folder without a policy, a configuration with a mistake.
-    pub fn open(path: &Path) -> Result<Project, Unusable> {
-        let about = std::fs::metadata(path).map_err(|error| match error.kind() {
-            std::io::ErrorKind::NotFound => Failure::usage(format!("there is no {}", files::shown(path)))
-                .hint("give a policy file, or a folder with policies in it"),
-            _ => Failure::environment(format!("cannot read {}: {error}", files::shown(path))),
-        })?;
-        let folder = about.is_dir();
-        let lua = path.extension().is_some_and(|e| e == "lua" || e == "luau");
-        if !folder && path.extension().is_some() && !lua {
-            return Err(Failure::usage(format!("{} is no Lua file", files::shown(path)))
-                .hint("give a policy file (.lua), or a folder with policies in it; recordings go with --samples")
-                .into());
+    /// A path that is not there, a folder without a policy.
+    pub fn gather(paths: &[PathBuf]) -> Result<Gathered, Failure> {
+        let mut gathered = Gathered::default();
+        let mut seen = BTreeSet::new();
+        let mut folders = Vec::new();
+        // By configuration; without one, by the file's own folder.
+        let mut groups: BTreeMap<PathBuf, (PathBuf, Option<PathBuf>, Vec<PathBuf>)> = BTreeMap::new();
+        for path in paths {
+            let folder = is_folder(path)?;
+            let files = if folder { files::lua_files(path)? } else { vec![path.clone()] };
+            if files.is_empty() {
+                return Err(no_policy(path));
+            }
+            if folder {
+                gathered.folder = true;
+                folders.extend(std::fs::canonicalize(path));
+            }
+            for file in files {
+                if !seen.insert(std::fs::canonicalize(&file).unwrap_or_else(|_| file.clone())) {
+                    continue;
+                }
+                let config = files::upward(parent(&file), config::FILE_NAME);
+                let root = parent(config.as_deref().unwrap_or(&file)).to_owned();
+                let key = std::fs::canonicalize(&root).unwrap_or_else(|_| root.clone());
+                groups.entry(key).or_insert_with(|| (root, config, Vec::new())).2.push(file);
+            }
         }
-        let start = if folder { path } else { parent(path) };
-        let config_path = files::upward(start, config::FILE_NAME);
-        let root = Root::new(config_path.as_deref().map_or(start, parent))?;
-        let (config, config_source) = match &config_path {
-            Some(path) => read_config(path)?,
-            None => (Config::default(), None),
-        };
-        let catalogue = read_catalogue(&root, &config, config_source.as_ref())?;
-        let files = if folder { files::lua_files(path)? } else { vec![path.to_owned()] };
-        if files.is_empty() {
-            let failure = Failure::usage(format!("there is no policy in {}", files::shown(path)))
-                .hint("a policy is a .lua file that calls `policy \"name\" { … }`, or a script with an entry in luascale.yaml");
-            return Err(failure.into());
+        for (key, (root, config_path, files)) in groups {
+            let whole = folders.iter().any(|folder| key.starts_with(folder));
+            let root = Root::new(&root)?;
+            let read = config_path.as_deref().map_or(Ok((Config::default(), None)), read_config);
+            let read = read.and_then(|(config, source)| {
+                Ok((read_catalogue(&root, &config, source.as_ref())?, config, source))
+            });
+            let (catalogue, config, config_source) = match read {
+                Ok(read) => read,
+                Err(Unusable::Failure(failure)) => return Err(failure),
+                Err(Unusable::Config(findings, sources)) => {
+                    gathered.findings.extend(findings);
+                    gathered.sources.extend(sources);
+                    (Vec::new(), Config::default(), None)
+                }
+            };
+            gathered.projects.push(Project { root, config, config_source, catalogue, files, whole });
         }
-        Ok(Project { root, config, config_source, catalogue, files, folder })
+        Ok(gathered)
     }
 
     /// The entry of a file under `policies:`.
@@ -83,6 +118,28 @@ impl Project {
         let source = self.config_source.clone()?;
         Some(Entry { source, table: found.table.clone(), node: found.node.clone() })
     }
+}
+
+/// Whether a path given on the command line is a folder, else a file to be read as Lua.
+fn is_folder(path: &Path) -> Result<bool, Failure> {
+    let about = std::fs::metadata(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => Failure::usage(format!("there is no {}", files::shown(path)))
+            .hint("give a policy file, or a folder with policies in it"),
+        _ => Failure::environment(format!("cannot read {}: {error}", files::shown(path))),
+    })?;
+    let lua = path.extension().is_some_and(|e| e == "lua" || e == "luau");
+    if !about.is_dir() && path.extension().is_some() && !lua {
+        return Err(Failure::usage(format!("{} is no Lua file", files::shown(path))).hint(
+            "give a policy file (.lua), or a folder with policies in it; recordings go with --samples",
+        ));
+    }
+    Ok(about.is_dir())
+}
+
+fn no_policy(path: &Path) -> Failure {
+    Failure::usage(format!("there is no policy in {}", files::shown(path))).hint(
+        "a policy is a .lua file that calls `policy \"name\" { … }`, or a script with an entry in luascale.yaml",
+    )
 }
 
 /// The folder that holds a path.
