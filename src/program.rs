@@ -13,6 +13,10 @@ use crate::syntax::{self, Parsed};
 use crate::text::{LineIndex, Source};
 use serde::{Deserialize, Serialize};
 
+/// Most policies of one file: each is run with a deadline of its own, so that their number
+/// bounds the time that a file can take.
+pub const MOST_POLICIES: usize = 200;
+
 /// What luascale.yaml declares for a script.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
@@ -77,6 +81,17 @@ impl Program {
                 return program;
             }
         };
+        if loaded.raw.policies.len() > MOST_POLICIES {
+            let message = format!(
+                "this file declares {} policies, and one file may declare {MOST_POLICIES}",
+                loaded.raw.policies.len()
+            );
+            let line = LineIndex::new(&source.text).line_span(&source.text, 1).unwrap_or_default();
+            let finding = Finding::error("too-many-policies", message).at(source, line, "");
+            program.findings =
+                vec![finding.help("split them over several files; each policy is run by itself")];
+            return program;
+        }
         program.sources.extend(loaded.required.iter().cloned());
         program.script = loaded.script;
         program.printed.clone_from(&loaded.printed);

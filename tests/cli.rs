@@ -360,3 +360,30 @@ fn a_recording_is_read_as_it_is_said_to_be_written() {
         .expect(64)
         .says("-1");
 }
+
+#[cfg(unix)]
+#[test]
+fn links_of_a_repository_show_nothing_of_the_machine() {
+    let folder = web();
+    folder.write("../outside-of-the-root", b"TOKEN=hunter2");
+    let outside = folder.path().join("../outside-of-the-root");
+    std::os::unix::fs::symlink(&outside, folder.path().join("x.lua")).unwrap();
+    for args in [["dry-run", "."], ["dry-run", "x.lua"]] {
+        let ran = folder.luascale(&args).expect(1);
+        ran.says("a symbolic link leads outside the policy root");
+        assert!(!ran.stdout.contains("hunter2") && !ran.stderr.contains("hunter2"));
+    }
+    std::fs::remove_file(folder.path().join("x.lua")).unwrap();
+    std::os::unix::fs::symlink(&outside, folder.path().join("luascale.yaml")).unwrap();
+    let ran = folder.luascale(&["dry-run", "."]).expect(64);
+    ran.says("outside");
+    assert!(!ran.stdout.contains("hunter2") && !ran.stderr.contains("hunter2"));
+    std::fs::remove_file(outside).unwrap();
+}
+
+#[test]
+fn a_file_of_very_many_policies_is_refused() {
+    let folder =
+        Folder::with(&[("p.lua", "for i = 1, 201 do policy(\"p\" .. i) { replicas = { max = 3 } } end")]);
+    folder.luascale(&["dry-run", "p.lua"]).expect(1).says("201 policies");
+}

@@ -118,22 +118,27 @@ pub fn parallel<I: Sync, B, R: Send>(
     let threads = cores.min(items.len()).clamp(1, MOST_WORKERS);
     let next = AtomicUsize::new(0);
     let results: Mutex<Vec<Option<R>>> = Mutex::new(items.iter().map(|_| None).collect());
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                let mut bench = bench();
-                loop {
-                    let at = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(item) = items.get(at) else { return };
-                    let result = work(&mut bench, at, item);
-                    // A thread that panicked holding the lock left it whole: slots are only replaced.
-                    let mut slots = results.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-                    if let Some(slot) = slots.get_mut(at) {
-                        *slot = Some(result);
-                    }
-                }
-            });
+    let turn = || {
+        let mut bench = bench();
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            let Some(item) = items.get(at) else { return };
+            let result = work(&mut bench, at, item);
+            // A thread that panicked holding the lock left it whole: slots are only replaced.
+            let mut slots = results.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            if let Some(slot) = slots.get_mut(at) {
+                *slot = Some(result);
+            }
         }
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..threads {
+            // Where the system gives no more threads, the others do the work.
+            if std::thread::Builder::new().spawn_scoped(scope, turn).is_err() {
+                break;
+            }
+        }
+        turn();
     });
     let slots = results.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     slots.into_iter().flatten().collect()
@@ -149,7 +154,9 @@ impl Bench<'_> {
     fn file(&mut self, project: &Project, path: &Path, progress: &dyn Fn(u64)) -> FileResult {
         let name = files::shown(path);
         let mut result = FileResult { name: name.clone(), ..FileResult::default() };
-        let read = files::read_limited(path, files::MAX_SOURCE)
+        let read = project
+            .root
+            .read_file(path, files::MAX_SOURCE)
             .map_err(|why| Finding::error("cannot-read", format!("cannot read {name}: {why}")))
             .and_then(|bytes| files::source(&name, bytes));
         let source = match read {

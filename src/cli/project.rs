@@ -152,8 +152,9 @@ fn parent(path: &Path) -> &Path {
 
 fn read_config(path: &Path) -> Result<(Config, Option<Source>), Unusable> {
     let shown = files::shown(path);
-    let bytes = files::read_limited(path, files::MAX_SOURCE)
-        .map_err(|why| Failure::environment(format!("cannot read {shown}: {why}")))?;
+    let bytes = Root::new(parent(path))?
+        .read_file(path, files::MAX_SOURCE)
+        .map_err(|why| Failure::usage(format!("cannot read {shown}: {why}")))?;
     let source = files::source(&shown, bytes)
         .map_err(|f| Failure::usage(f.message).hint("luascale.yaml is YAML in UTF-8"))?;
     let (config, findings) = config::parse(&source);
