@@ -1,6 +1,6 @@
 //! What a decision costs, conditions answered by closures: 3 rules and 10 metrics.
 
-#![expect(missing_docs, reason = "criterion's macros make public functions")]
+#![allow(missing_docs, reason = "criterion's macros make public functions")]
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use luascale::decide::decide;

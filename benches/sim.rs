@@ -1,5 +1,7 @@
 //! What a dry-run costs without its VM: 14 days at 15 s, closed loop, three rules with closures.
 
+#![allow(missing_docs, clippy::print_stdout, reason = "a benchmark says what it measured")]
+
 use criterion::{Criterion, criterion_group, criterion_main};
 use luascale::model::bare::{Closures, When};
 use luascale::model::{Action, Duration, Metric, Model, Per, Policy, Rule, Time};

@@ -11,9 +11,13 @@ use crate::model::finding::{Finding, Level};
 use crate::model::raw::{Node, RawTable};
 use crate::model::script::ScriptFacts;
 use crate::syntax::{self, Parsed};
-use crate::text::Source;
+use crate::text::{LineIndex, Source};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+
+/// Most policies of one file: each is run with a deadline of its own, so that their number
+/// bounds the time that a file can take.
+pub const MOST_POLICIES: usize = 200;
 
 /// What luascale.yaml declares for a script.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -28,7 +32,7 @@ pub struct Entry {
 
 /// A file that was loaded, or the findings that say why it was not.
 pub struct Program {
-    /// The policies that are sound, in the order declared.
+    /// The policies, in the order declared; none where the file has an error.
     pub policies: Vec<Policy>,
     /// What was found, in the order of the text.
     pub findings: Vec<Finding>,
@@ -62,8 +66,8 @@ impl Program {
         }
     }
 
-    /// Loads a file. What is wrong with it is in [`Program::findings`], all of it at once; a
-    /// policy with an error is not among [`Program::policies`].
+    /// Loads a file. What is wrong with it is in [`Program::findings`], all of it at once; where
+    /// there is an error, none of its policies is among [`Program::policies`].
     pub fn load(
         source: &Source,
         entry: Option<&Entry>,
@@ -94,6 +98,17 @@ impl Program {
                 return program;
             }
         };
+        if loaded.raw.policies.len() > MOST_POLICIES {
+            let message = format!(
+                "this file declares {} policies, and one file may declare {MOST_POLICIES}",
+                loaded.raw.policies.len()
+            );
+            let line = LineIndex::new(&source.text).line_span(&source.text, 1).unwrap_or_default();
+            let finding = Finding::error("too-many-policies", message).at(source, line, "");
+            program.findings =
+                vec![finding.help("split them over several files; each policy is run by itself")];
+            return program;
+        }
         program.sources.extend(loaded.required.iter().cloned());
         program.script = loaded.script;
         program.printed.clone_from(&loaded.printed);
@@ -113,10 +128,10 @@ impl Program {
             let (required, outline) = (&loaded.required, &parsed.outline);
             build::policies(&File { raw: &loaded.raw, source, required, outline, catalogue })
         };
-        // A function that keeps state may be reached from any policy of the file.
+        findings.extend(found);
+        // A file with an error is not run: a report on half of it would look whole.
         let unsound = findings.iter().any(|f| f.level == Level::Error);
         program.policies = if unsound { Vec::new() } else { policies };
-        findings.extend(found);
         program.findings = in_order(findings, source);
         program.loaded = Some(loaded);
         program
@@ -141,6 +156,13 @@ fn not_loaded(source: &Source, parsed: &Parsed, errors: Vec<Finding>, catalogue:
         findings.extend(parsed.purity.iter().cloned());
         let (raw, outline) = (&parsed.literals, &parsed.outline);
         let (_, found) = build::policies(&File { raw, source, required: &[], outline, catalogue });
+        // Where both speak of one line, `build` names the field and what is accepted.
+        let lines = LineIndex::new(&source.text);
+        let line = |f: &Finding| {
+            f.labels.first().filter(|l| l.source == source.name).map(|l| lines.line(l.span.start))
+        };
+        let told: Vec<_> = found.iter().filter_map(line).collect();
+        findings.retain(|f| f.rule != "runtime-error" || line(f).is_none_or(|at| !told.contains(&at)));
         findings.extend(found);
     }
     in_order(findings, source)

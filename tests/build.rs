@@ -749,7 +749,7 @@ when add remove percent to by sustained_for cron timezone duration metric per_re
 replicas per_replica_hour currency weight max_total failover select cpu rps signal labels arguments";
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
 
     /// Whatever a file hands over, build ends with a sound policy, or with an error at a place
     /// that is in the text.

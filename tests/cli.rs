@@ -278,3 +278,112 @@ fn a_kind_of_gateway_that_the_configuration_adds_can_be_used() {
     folder.write("luascale.yaml", b"");
     folder.luascale(&["dry-run", "edge.lua"]).expect(1).says("gateway.in_house");
 }
+
+#[test]
+fn what_the_vm_and_the_check_both_refuse_is_told_once_and_nothing_else_is_lost() {
+    let folder = Folder::with(&[(
+        "p.lua",
+        "policy \"p\" { replicas = { max = 5 },\n  target = kubernetes.deploymnt { name = \"b\" },\n  mode = \"scal\" }",
+    )]);
+    let json = folder.luascale(&["dry-run", "p.lua", "--format", "json"]).expect(1).json();
+    let lines: Vec<_> =
+        json["findings"].as_array().unwrap().iter().map(|f| f["labels"][0]["line"].as_u64()).collect();
+    assert_eq!(lines, [Some(2), Some(3)], "{json}");
+}
+
+#[test]
+fn each_file_goes_by_the_configuration_nearest_to_it() {
+    let folder = Folder::with(&[
+        ("a/luascale.yaml", "samples: { web: [ s.csv ] }\n"),
+        ("a/s.csv", SAMPLES),
+        ("a/lib/l.lua", "return { max = 9 }"),
+        ("a/web.lua", &POLICY.replace("max = 10", "max = require(\"lib.l\").max")),
+        ("b/deep/luascale.yaml", "samples: { far: [ s.csv ] }\n"),
+        ("b/deep/s.csv", SAMPLES),
+        ("b/deep/far.lua", &POLICY.replace("\"web\"", "\"far\"")),
+        (
+            "c/alone.lua",
+            &POLICY.replace("\"web\"", "\"alone\"").replace("max = 10", "max = require(\"l\").max"),
+        ),
+        ("c/l.lua", "return { max = 9 }"),
+    ]);
+    let json = folder.luascale(&["dry-run", ".", "--format", "json"]).expect(0).json();
+    let seen: Vec<_> = json["policies"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|p| (p["name"].as_str().unwrap(), p["samples"][0].as_str()))
+        .collect();
+    assert_eq!(seen, [("web", Some("a/s.csv")), ("far", Some("b/deep/s.csv")), ("alone", None)]);
+    // A mistake in any of them is told, and nothing runs as if it were not there.
+    folder.write("b/deep/luascale.yaml", b"sampels: {}\n");
+    folder.luascale(&["dry-run", "."]).expect(64).says("b/deep/luascale.yaml:1");
+}
+
+#[test]
+fn names_in_the_configuration_that_nothing_answers_to_are_mistakes() {
+    let folder = web();
+    folder.write("luascale.yaml", b"samples: { wbe: [ samples.csv ] }\n");
+    folder.luascale(&["dry-run", "."]).expect(1).says("luascale.yaml:1").says("did you mean web?");
+    folder.luascale(&["test", "."]).expect(1).says("did you mean web?");
+    // One file alone does not tell which policies there are.
+    folder.luascale(&["dry-run", "web.lua"]).expect(0);
+    folder.write(
+        "luascale.yaml",
+        b"samples: { web: [ samples.csv ] }\npolicies: { nope.lua: { replicas: { max: 3 } } }\n",
+    );
+    folder.luascale(&["dry-run", "."]).expect(1).says("there is no nope.lua").says("luascale.yaml:2");
+    folder.write("luascale.yaml", b"policies: { web.lua: { replicas: { max: 3 } } }\n");
+    folder.luascale(&["dry-run", "web.lua"]).expect(1).says("declares its policies itself");
+}
+
+#[test]
+fn a_file_with_an_error_is_not_run_in_part() {
+    let folder = web();
+    folder.write("two.lua", format!("{POLICY}{POLICY}").as_bytes());
+    let ran = folder.luascale(&["dry-run", "two.lua", "-s", "samples.csv"]).expect(1);
+    ran.says("two policies of this file are named");
+    assert_eq!(ran.stdout, "");
+}
+
+#[test]
+fn a_recording_is_read_as_it_is_said_to_be_written() {
+    let folder = web();
+    folder.write("notes.txt", SAMPLES.replace(',', ";").as_bytes());
+    folder.luascale(&["dry-run", "web.lua", "-s", "notes.txt", "--samples-format", "csv"]).expect(0);
+    folder
+        .luascale(&["dry-run", "web.lua", "-s", "notes.txt", "--samples-format", "cvs"])
+        .expect(64)
+        .says("csv");
+    folder
+        .luascale(&["dry-run", "web.lua", "-s", "samples.csv", "--recorded-replicas", "-1"])
+        .expect(64)
+        .says("-1");
+}
+
+#[cfg(unix)]
+#[test]
+fn links_of_a_repository_show_nothing_of_the_machine() {
+    let folder = web();
+    folder.write("../outside-of-the-root", b"TOKEN=hunter2");
+    let outside = folder.path().join("../outside-of-the-root");
+    std::os::unix::fs::symlink(&outside, folder.path().join("x.lua")).unwrap();
+    for args in [["dry-run", "."], ["dry-run", "x.lua"]] {
+        let ran = folder.luascale(&args).expect(1);
+        ran.says("a symbolic link leads outside the policy root");
+        assert!(!ran.stdout.contains("hunter2") && !ran.stderr.contains("hunter2"));
+    }
+    std::fs::remove_file(folder.path().join("x.lua")).unwrap();
+    std::os::unix::fs::symlink(&outside, folder.path().join("luascale.yaml")).unwrap();
+    let ran = folder.luascale(&["dry-run", "."]).expect(64);
+    ran.says("outside");
+    assert!(!ran.stdout.contains("hunter2") && !ran.stderr.contains("hunter2"));
+    std::fs::remove_file(outside).unwrap();
+}
+
+#[test]
+fn a_file_of_very_many_policies_is_refused() {
+    let folder =
+        Folder::with(&[("p.lua", "for i = 1, 201 do policy(\"p\" .. i) { replicas = { max = 3 } } end")]);
+    folder.luascale(&["dry-run", "p.lua"]).expect(1).says("201 policies");
+}

@@ -1,5 +1,7 @@
 //! Properties of `decide`: what holds whatever the policy and whatever the metrics say.
 
+#![expect(clippy::unwrap_used, reason = "a test")]
+
 use luascale::decide::decide;
 use luascale::model::bare::{Closures, When};
 use luascale::model::decision::Why;

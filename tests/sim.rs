@@ -272,6 +272,11 @@ fn a_metric_that_no_sample_holds_is_said_to_be_missing() {
     policy.metrics.push(metric("zeal", None));
     let run = plain(&policy, &record("cpu,replicas", &["0.5,4"]));
     assert_eq!(run.notes, ["the samples do not hold zeal: missing at every tick"]);
+    assert_eq!(run.never, ["zeal"]);
+    // A column of NaN is none either; a value at one tick is one; without samples there is nothing to tell.
+    let nan = plain(&policy, &record("cpu,zeal,replicas", &["NaN,NaN,4", "NaN,3,4"]));
+    assert_eq!(nan.never, ["cpu"]);
+    assert!(plain(&policy, &Samples::default()).never.is_empty());
 }
 
 #[test]

@@ -237,3 +237,28 @@ fn every_hostile_program_ends_through_the_worker_too() {
         .collect();
     assert!(failed.is_empty(), "{}", failed.join("\n"));
 }
+
+#[test]
+fn a_child_that_does_not_read_holds_nobody_up() {
+    let folder = Folder::with(&[]);
+    let mut worker = Worker::start(&imposter(&folder, "exec sleep 60"), 0).unwrap();
+    // More than a pipe holds.
+    let text = "x".repeat(1 << 20);
+    let patience = Duration::from_millis(300);
+    let lost = worker.load(request(&text), &NoModules, patience).unwrap_err();
+    assert_eq!(lost, Lost::Deadline(patience));
+}
+
+#[test]
+fn tight_limits_of_the_system_are_no_bug() {
+    let folder = Folder::with(&[("p.lua", "policy \"p\" { replicas = { max = 3 } }")]);
+    let bin = env!("CARGO_BIN_EXE_luascale");
+    for limit in ["ulimit -n 12", "ulimit -v 600000", "ulimit -f 1", "ulimit -c 0"] {
+        let mut command = std::process::Command::new("sh");
+        command.args(["-c", &format!("{limit}; exec {bin} dry-run p.lua")]).current_dir(folder.path());
+        let ran = support::run(command, Duration::from_secs(20));
+        assert!([0, 3].contains(&ran.status), "{limit}: {}\n{}\n{}", ran.status, ran.stdout, ran.stderr);
+    }
+    let lost = load_with("echo 'it could not set its own limits' >&2; exit 3", Duration::from_secs(20));
+    assert!(matches!(&lost, Lost::Start(why) if why.contains("limits")), "{lost:?}");
+}

@@ -1,5 +1,6 @@
 //! What was typed. What it means is worked out by each command. May import: everything.
 
+use crate::sim::samples;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -57,6 +58,10 @@ pub struct SampleArgs {
     /// Time zone of times that are written without one
     #[arg(long, value_name = "ZONE")]
     pub timezone: Option<String>,
+    /// How the samples are written: csv, jsonl, prometheus, yaml or parquet; told from their names and
+    /// contents otherwise
+    #[arg(long, value_name = "FORMAT", value_parser = samples::Format::parse)]
+    pub samples_format: Option<samples::Format>,
     /// Read Kubernetes quantities: 12500m is 12.5
     #[arg(long)]
     pub quantities: bool,
@@ -185,10 +190,10 @@ pub struct RunArgs {
     #[arg(long = "loop", value_enum, value_name = "KIND")]
     pub kind: Option<LoopArg>,
     /// Replicas that ran while recording, where the samples do not say [default: replicas.min]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub recorded_replicas: Option<u32>,
     /// Something to go wrong: gap, dropout=METRIC, zero, nan, restart, surge, none-ready, spike,
-    /// dst; may be given several times
+    /// dst, dst=back; may be given several times
     #[arg(long, value_name = "NAME")]
     pub scenario: Vec<String>,
 }

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 /// Runs the command.
 pub fn run(args: &Check, terminal: &Terminal) -> Outcome {
-    let Gathered { projects, findings: mut unusable, mut sources } = Project::gather(&args.paths)?;
+    let Gathered { projects, findings: mut unusable, mut sources, .. } = Project::gather(&args.paths)?;
     for name in args.select.iter().chain(&args.ignore) {
         if let Some(help) = settings::unknown(name) {
             return Err(Failure::usage(format!("no rule and no family is named {name}")).hint(help));

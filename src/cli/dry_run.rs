@@ -3,7 +3,8 @@
 use super::args::{DryRun, Format, LoopArg, RunArgs, SampleArgs};
 use super::failure::{Failure, status};
 use super::jobs::{self, FileResult, Work};
-use super::project::{Project, Unusable};
+use super::mapped;
+use super::project::{Gathered, Project};
 use super::terminal::Terminal;
 use super::{Outcome, args};
 use crate::lua::Limits;
@@ -20,10 +21,9 @@ use std::path::{Path, PathBuf};
 /// Runs the command.
 pub fn run(args: &DryRun, terminal: &Terminal) -> Outcome {
     let layout = terminal.layout(args.output.ascii, args.output.events);
-    let opened = open(&args.path, terminal)?;
-    let Some(project) = opened else { return Ok(status::USAGE) };
+    let Some(gathered) = open(&args.path, terminal)? else { return Ok(status::USAGE) };
     let task = Task {
-        project: &project,
+        gathered: &gathered,
         policies: &args.policy,
         samples: &args.samples,
         run: &args.run,
@@ -64,22 +64,20 @@ pub fn run(args: &DryRun, terminal: &Terminal) -> Outcome {
     Ok(if failed || wrong { status::FINDINGS } else { status::CLEAN })
 }
 
-/// Opens a path; `None` where the configuration's findings were printed.
-pub fn open(path: &Path, terminal: &Terminal) -> Result<Option<Project>, Failure> {
-    match Project::open(path) {
-        Ok(project) => Ok(Some(project)),
-        Err(Unusable::Failure(failure)) => Err(failure),
-        Err(Unusable::Config(findings, sources)) => {
-            terminal.findings(&findings, &sources, &terminal.layout(false, false));
-            Ok(None)
-        }
+/// The projects of a path; `None` where the findings of their configurations were printed.
+pub fn open(path: &Path, terminal: &Terminal) -> Result<Option<Gathered>, Failure> {
+    let gathered = Project::gather(std::slice::from_ref(&path.to_owned()))?;
+    if gathered.findings.is_empty() {
+        return Ok(Some(gathered));
     }
+    terminal.findings(&gathered.findings, &gathered.sources, &terminal.layout(false, false));
+    Ok(None)
 }
 
 /// Policies to run, however their runs are to be used.
 pub struct Task<'a> {
     /// Where they are.
-    pub project: &'a Project,
+    pub gathered: &'a Gathered,
     /// Their names; empty: all.
     pub policies: &'a [String],
     /// The recordings.
@@ -127,6 +125,7 @@ impl Task<'_> {
         let read = ReadOptions {
             timezone: self.samples.timezone.clone(),
             quantities: self.samples.quantities,
+            format: self.samples.samples_format,
             ..ReadOptions::default()
         };
         let limits = Limits {
@@ -139,7 +138,8 @@ impl Task<'_> {
             .map_err(|e| Failure::environment(format!("cannot find luascale's own binary: {e}")))?;
         let samples: Vec<PathBuf> = self.samples.samples.clone();
         let work = Work {
-            project: self.project,
+            projects: &self.gathered.projects,
+            folder: self.gathered.folder,
             policies: self.policies,
             samples: &samples,
             read,
@@ -175,9 +175,11 @@ impl Task<'_> {
             return Err(Failure::usage(format!("there is no policy in {}", super::files::shown(path)))
                 .hint("a policy is a .lua file that calls `policy \"name\" { … }`, or a script with an entry in luascale.yaml"));
         }
-        let findings = results.iter().flat_map(|r| r.findings.clone()).collect();
+        let mut findings: Vec<Finding> = results.iter().flat_map(|r| r.findings.clone()).collect();
+        findings.extend(mapped::unmatched(&self.gathered.projects, &results));
+        let configs = self.gathered.projects.iter().filter_map(|p| p.config_source.as_ref());
         let mut sources: Vec<Source> = Vec::new();
-        for source in results.iter().flat_map(|r| &r.sources).chain(&self.project.config_source) {
+        for source in results.iter().flat_map(|r| &r.sources).chain(configs) {
             if !sources.iter().any(|s| s.name == source.name) {
                 sources.push(source.clone());
             }

@@ -57,12 +57,27 @@ impl Root {
         }
     }
 
+    /// Reads a policy or the configuration itself: a regular file below the root, wherever a
+    /// symbolic link by its name leads.
+    ///
+    /// # Errors
+    /// A sentence that says why it cannot be read.
+    pub fn read_file(&self, path: &Path, limit: u64) -> Result<Vec<u8>, String> {
+        let real = std::fs::canonicalize(path).map_err(|e| said(&e))?;
+        if !real.starts_with(&self.canonical) {
+            return Err("a symbolic link leads outside the policy root".into());
+        }
+        regular(&real)?;
+        read_limited(&real, limit)
+    }
+
     /// Reads a file that the policy or the configuration names, relative to the root.
     ///
     /// # Errors
     /// A sentence that says why it cannot be read.
     pub fn read(&self, relative: &str, limit: u64) -> Result<Vec<u8>, String> {
         let path = self.inside(Path::new(relative))?;
+        regular(&path)?;
         read_limited(&path, limit)
     }
 
@@ -90,7 +105,17 @@ impl Modules for Root {
     }
 }
 
-/// Reads a file given on the command line.
+/// A pipe or a device could be waited for without end: what a repository holds is a file.
+fn regular(path: &Path) -> Result<(), String> {
+    let about = std::fs::metadata(path).map_err(|e| said(&e))?;
+    match (about.is_file(), about.is_dir()) {
+        (true, _) => Ok(()),
+        (_, true) => Err("it is a folder".into()),
+        _ => Err("it is no regular file".into()),
+    }
+}
+
+/// Reads a file given on the command line, which may be a pipe.
 ///
 /// # Errors
 /// A sentence that says why it cannot be read.
@@ -230,6 +255,26 @@ mod tests {
     fn binary_and_foreign_text_are_findings() {
         assert!(source("x", vec![b'a', 0]).unwrap_err().message.contains("zero byte"));
         assert!(source("x", vec![b'a', 0xff]).unwrap_err().message.contains("UTF-8"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_policy_is_a_regular_file_below_its_root() {
+        let outer = tempfile::tempdir().unwrap();
+        let folder = outer.path().join("root");
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::write(outer.path().join("secret"), "hunter2").unwrap();
+        std::fs::write(folder.join("own.lua"), "return 1").unwrap();
+        std::os::unix::fs::symlink("own.lua", folder.join("link.lua")).unwrap();
+        std::os::unix::fs::symlink("../secret", folder.join("out.lua")).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", folder.join("device.lua")).unwrap();
+        let root = Root::new(&folder).unwrap();
+        assert!(root.read_file(&folder.join("link.lua"), 100).is_ok());
+        for name in ["out.lua", "device.lua"] {
+            assert!(root.read_file(&folder.join(name), 100).unwrap_err().contains("outside"), "{name}");
+        }
+        let dev = Root::new(Path::new("/dev")).unwrap();
+        assert!(dev.read_file(Path::new("/dev/null"), 100).unwrap_err().contains("regular"));
     }
 
     #[test]

@@ -2,8 +2,9 @@
 //! May import: everything.
 
 use super::failure::Failure;
-use super::files;
+use super::files::{self, Root};
 use super::project::Project;
+use crate::config;
 use crate::lua::Limits;
 use crate::model::{Finding, MetricSource, Policy};
 use crate::sim::RunOptions;
@@ -30,7 +31,9 @@ const MOST_WORKERS: usize = 8;
 /// What is to be done with every policy.
 pub struct Work<'a> {
     /// The files and their surroundings.
-    pub project: &'a Project,
+    pub projects: &'a [Project],
+    /// Whether a folder was asked for: then a file that declares nothing is no policy.
+    pub folder: bool,
     /// Names of the policies asked for; empty: all.
     pub policies: &'a [String],
     /// Recordings given on the command line.
@@ -68,6 +71,12 @@ pub struct FileResult {
     pub unfit: Vec<String>,
     /// Tests that are about another policy than the one they were handed to.
     pub foreign: Vec<(String, Spanned<String>)>,
+    /// Whether it is a script.
+    pub script: bool,
+    /// Whether luascale.yaml has an entry for it.
+    pub declared: bool,
+    /// Index of its project.
+    pub project: usize,
     /// Names of the modules that it required.
     pub required: Vec<String>,
     /// Why luascale itself failed.
@@ -76,7 +85,11 @@ pub struct FileResult {
 
 /// Does the work. `progress` is told how many thousandths of it are done.
 pub fn run(work: &Work<'_>, progress: &(dyn Fn(u64) + Sync)) -> Vec<FileResult> {
-    let files = &work.project.files;
+    let mut files: Vec<(usize, &Project, &Path)> = Vec::new();
+    for (at, project) in work.projects.iter().enumerate() {
+        files.extend(project.files.iter().map(|path| (at, project, path.as_path())));
+    }
+    files.sort_by_key(|(_, _, path)| *path);
     let shares: Vec<_> = files.iter().map(|_| AtomicUsize::new(0)).collect();
     let tell = |file: usize, share: u64| {
         if let Some(slot) = shares.get(file) {
@@ -86,8 +99,9 @@ pub fn run(work: &Work<'_>, progress: &(dyn Fn(u64) + Sync)) -> Vec<FileResult> 
         progress((sum / files.len().max(1)) as u64);
     };
     let bench = || Bench { work, worker: None };
-    parallel(files, bench, |bench, at, path| {
-        let result = bench.file(path, &|share| tell(at, share));
+    parallel(&files, bench, |bench, at, (of, project, path)| {
+        let mut result = bench.file(project, path, &|share| tell(at, share));
+        result.project = *of;
         tell(at, 1000);
         result
     })
@@ -104,22 +118,27 @@ pub fn parallel<I: Sync, B, R: Send>(
     let threads = cores.min(items.len()).clamp(1, MOST_WORKERS);
     let next = AtomicUsize::new(0);
     let results: Mutex<Vec<Option<R>>> = Mutex::new(items.iter().map(|_| None).collect());
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                let mut bench = bench();
-                loop {
-                    let at = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(item) = items.get(at) else { return };
-                    let result = work(&mut bench, at, item);
-                    // A thread that panicked holding the lock left it whole: slots are only replaced.
-                    let mut slots = results.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-                    if let Some(slot) = slots.get_mut(at) {
-                        *slot = Some(result);
-                    }
-                }
-            });
+    let turn = || {
+        let mut bench = bench();
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            let Some(item) = items.get(at) else { return };
+            let result = work(&mut bench, at, item);
+            // A thread that panicked holding the lock left it whole: slots are only replaced.
+            let mut slots = results.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            if let Some(slot) = slots.get_mut(at) {
+                *slot = Some(result);
+            }
         }
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..threads {
+            // Where the system gives no more threads, the others do the work.
+            if std::thread::Builder::new().spawn_scoped(scope, turn).is_err() {
+                break;
+            }
+        }
+        turn();
     });
     let slots = results.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     slots.into_iter().flatten().collect()
@@ -132,10 +151,12 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    fn file(&mut self, path: &Path, progress: &dyn Fn(u64)) -> FileResult {
+    fn file(&mut self, project: &Project, path: &Path, progress: &dyn Fn(u64)) -> FileResult {
         let name = files::shown(path);
         let mut result = FileResult { name: name.clone(), ..FileResult::default() };
-        let read = files::read_limited(path, files::MAX_SOURCE)
+        let read = project
+            .root
+            .read_file(path, files::MAX_SOURCE)
             .map_err(|why| Finding::error("cannot-read", format!("cannot read {name}: {why}")))
             .and_then(|bytes| files::source(&name, bytes));
         let source = match read {
@@ -145,15 +166,15 @@ impl Bench<'_> {
                 return result;
             }
         };
-        let entry = self.work.project.entry(path);
-        let declared = entry.is_some();
+        let entry = project.entry(path);
+        result.declared = entry.is_some();
         let request = LoadRequest {
             source: source.clone(),
             entry,
-            catalogue: self.work.project.catalogue.clone(),
+            catalogue: project.catalogue.clone(),
             limits: self.work.limits,
         };
-        let loaded = match self.load(&request) {
+        let loaded = match self.load(&request, &project.root) {
             Ok(loaded) => loaded,
             Err(lost) => {
                 result.lose(&lost, "loading", &source, Span::default());
@@ -161,7 +182,8 @@ impl Bench<'_> {
             }
         };
         let LoadReply { policies, findings, sources, script, printed } = loaded;
-        result.idle = script && !declared && self.work.project.folder;
+        result.script = script;
+        result.idle = script && !result.declared && self.work.folder;
         if result.idle {
             return result;
         }
@@ -175,21 +197,21 @@ impl Bench<'_> {
         let total = chosen.len() as u64;
         for (done, (index, policy)) in (0..).zip(chosen) {
             let share = |part: u64| progress((done * 1000 + part) / total.max(1));
-            self.policy(index, policy, &request, &source, &mut result, &share);
+            self.policy(project, (index, policy), &request, &source, &mut result, &share);
         }
         result
     }
 
     fn policy(
         &mut self,
-        index: u32,
-        policy: Policy,
+        project: &Project,
+        (index, policy): (u32, Policy),
         load: &LoadRequest,
         source: &Source,
         result: &mut FileResult,
         progress: &dyn Fn(u64),
     ) {
-        let samples = match self.samples(&policy) {
+        let samples = match self.samples(project, &policy) {
             Ok(samples) => samples,
             Err(found) => {
                 result.findings.extend(found);
@@ -198,7 +220,7 @@ impl Bench<'_> {
         };
         // A worker that an earlier policy of the file took along is replaced, and loads again.
         if self.worker.as_ref().is_none_or(Worker::is_lost)
-            && let Err(lost) = self.load(load)
+            && let Err(lost) = self.load(load, &project.root)
         {
             result.lose(&lost, "loading", source, policy.name.span);
             return;
@@ -232,13 +254,13 @@ impl Bench<'_> {
         }
     }
 
-    fn load(&mut self, request: &LoadRequest) -> Result<LoadReply, Lost> {
+    fn load(&mut self, request: &LoadRequest, root: &Root) -> Result<LoadReply, Lost> {
         if self.worker.as_ref().is_none_or(Worker::is_lost) {
             self.worker = Some(Worker::start(self.work.binary, self.memory())?);
         }
         let patience = Duration::from_millis(request.limits.load_ms) + GRACE;
         match &mut self.worker {
-            Some(worker) => worker.load(request.clone(), &self.work.project.root, patience),
+            Some(worker) => worker.load(request.clone(), root, patience),
             None => Err(Lost::Start("there is none".into())),
         }
     }
@@ -248,19 +270,17 @@ impl Bench<'_> {
     fn memory(&self) -> u64 {
         let size = |path: &Path| std::fs::metadata(path).map_or(0, |m| m.len().min(files::MAX_SAMPLE));
         let given: u64 = self.work.samples.iter().map(|p| size(p)).sum();
-        let config = &self.work.project.config;
-        let folder = &self.work.project.root.folder;
-        let mapped = config
-            .samples
-            .iter()
-            .map(|entry| entry.files.iter().map(|file| size(&folder.join(&file.path.value))).sum::<u64>());
+        let mapped = self.work.projects.iter().flat_map(|project| {
+            let size = |file: &config::SampleFile| size(&project.root.folder.join(&file.path.value));
+            project.config.samples.iter().map(move |entry| entry.files.iter().map(size).sum::<u64>())
+        });
         let most = mapped.max().unwrap_or(0).max(given);
         BASE_MEMORY.saturating_add(most.saturating_mul(MEMORY_PER_SAMPLE_BYTE))
     }
 
     /// The recordings of a policy: those of the command line; else those that the configuration
     /// maps to it, and the files that its metrics name.
-    fn samples(&self, policy: &Policy) -> Result<Vec<SampleFile>, Vec<Finding>> {
+    fn samples(&self, project: &Project, policy: &Policy) -> Result<Vec<SampleFile>, Vec<Finding>> {
         let mut options = self.work.read.clone();
         options.metrics = Some(policy.metrics.iter().map(|m| m.name.value.clone()).collect());
         let labels =
@@ -283,8 +303,8 @@ impl Bench<'_> {
         if !self.work.samples.is_empty() {
             return if findings.is_empty() { Ok(samples) } else { Err(findings) };
         }
-        let root = &self.work.project.root;
-        for file in self.work.project.config.samples(&policy.name.value) {
+        let root = &project.root;
+        for file in project.config.samples(&policy.name.value) {
             let mut options = options.clone();
             options.columns.clone_from(&file.columns);
             if file.timezone.is_some() {
@@ -298,7 +318,7 @@ impl Bench<'_> {
                 Err(why) => {
                     let message = format!("cannot read the samples {}: {why}", file.path.value);
                     let finding = Finding::error("cannot-read", message);
-                    findings.push(match &self.work.project.config_source {
+                    findings.push(match &project.config_source {
                         Some(source) => finding.at(source, file.path.span, "named here"),
                         None => finding,
                     });

@@ -7,6 +7,7 @@ mod explain;
 mod failure;
 mod files;
 mod jobs;
+mod mapped;
 mod project;
 mod rules;
 mod terminal;
@@ -65,7 +66,11 @@ fn parsed() -> u8 {
 
 /// The other end of [`worker::Worker`].
 fn serve(memory: u64) -> u8 {
-    match worker::child::serve(memory, std::io::stdin().lock(), std::io::stdout().lock()) {
+    if let Err(error) = worker::child::fence(memory) {
+        let _ = writeln!(std::io::stderr(), "it could not set its own limits: {error}");
+        return worker::UNFENCED;
+    }
+    match worker::child::serve(std::io::stdin().lock(), std::io::stdout().lock()) {
         Ok(()) => status::CLEAN,
         // The parent is gone: there is nobody to tell.
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => status::CLEAN,

@@ -25,13 +25,16 @@ pub struct Project {
     pub catalogue: Vec<Source>,
     /// The files, sorted.
     pub files: Vec<PathBuf>,
-    /// Whether a folder was asked for: then a file that declares nothing is no policy.
-    pub folder: bool,
+    /// Whether all files below the root are among them, so that what the configuration names and
+    /// they do not have is a mistake in it.
+    pub whole: bool,
 }
 
 /// What several paths hold.
 #[derive(Default)]
 pub struct Gathered {
+    /// Whether a folder was asked for: then a file that declares nothing is no policy.
+    pub folder: bool,
     /// The projects.
     pub projects: Vec<Project>,
     /// What is wrong with configurations that cannot be used.
@@ -55,37 +58,18 @@ impl From<Failure> for Unusable {
 }
 
 impl Project {
-    /// Finds the files of a path and the configuration nearest to it, upward.
-    ///
-    /// # Errors
-    /// A path that is not there, a folder without a policy, a configuration with a mistake.
-    pub fn open(path: &Path) -> Result<Project, Unusable> {
-        let folder = is_folder(path)?;
-        let start = if folder { path } else { parent(path) };
-        let config_path = files::upward(start, config::FILE_NAME);
-        let root = Root::new(config_path.as_deref().map_or(start, parent))?;
-        let (config, config_source) = match &config_path {
-            Some(path) => read_config(path)?,
-            None => (Config::default(), None),
-        };
-        let catalogue = read_catalogue(&root, &config, config_source.as_ref())?;
-        let files = if folder { files::lua_files(path)? } else { vec![path.to_owned()] };
-        if files.is_empty() {
-            return Err(no_policy(path).into());
-        }
-        Ok(Project { root, config, config_source, catalogue, files, folder })
-    }
-
     /// The projects that the files of several paths belong to, each file once: that of the
-    /// nearest luascale.yaml upward of the file, wherever the paths start. Where a configuration
-    /// cannot be used, its files stand in a project without one.
+    /// nearest luascale.yaml upward of the file, wherever the paths start; without one, of the
+    /// file's own folder. Where a configuration cannot be used, its files stand in a project
+    /// without one.
     ///
     /// # Errors
     /// A path that is not there, a folder without a policy.
     pub fn gather(paths: &[PathBuf]) -> Result<Gathered, Failure> {
         let mut gathered = Gathered::default();
         let mut seen = BTreeSet::new();
-        // By configuration; without one, by the folder that was asked for.
+        let mut folders = Vec::new();
+        // By configuration; without one, by the file's own folder.
         let mut groups: BTreeMap<PathBuf, (PathBuf, Option<PathBuf>, Vec<PathBuf>)> = BTreeMap::new();
         for path in paths {
             let folder = is_folder(path)?;
@@ -93,18 +77,22 @@ impl Project {
             if files.is_empty() {
                 return Err(no_policy(path));
             }
-            let start = if folder { path } else { parent(path) };
+            if folder {
+                gathered.folder = true;
+                folders.extend(std::fs::canonicalize(path));
+            }
             for file in files {
                 if !seen.insert(std::fs::canonicalize(&file).unwrap_or_else(|_| file.clone())) {
                     continue;
                 }
                 let config = files::upward(parent(&file), config::FILE_NAME);
-                let root = config.as_deref().map_or(start, parent).to_owned();
+                let root = parent(config.as_deref().unwrap_or(&file)).to_owned();
                 let key = std::fs::canonicalize(&root).unwrap_or_else(|_| root.clone());
                 groups.entry(key).or_insert_with(|| (root, config, Vec::new())).2.push(file);
             }
         }
-        for (root, config_path, files) in groups.into_values() {
+        for (key, (root, config_path, files)) in groups {
+            let whole = folders.iter().any(|folder| key.starts_with(folder));
             let root = Root::new(&root)?;
             let read = config_path.as_deref().map_or(Ok((Config::default(), None)), read_config);
             let read = read.and_then(|(config, source)| {
@@ -119,7 +107,7 @@ impl Project {
                     (Vec::new(), Config::default(), None)
                 }
             };
-            gathered.projects.push(Project { root, config, config_source, catalogue, files, folder: true });
+            gathered.projects.push(Project { root, config, config_source, catalogue, files, whole });
         }
         Ok(gathered)
     }
@@ -164,8 +152,9 @@ fn parent(path: &Path) -> &Path {
 
 fn read_config(path: &Path) -> Result<(Config, Option<Source>), Unusable> {
     let shown = files::shown(path);
-    let bytes = files::read_limited(path, files::MAX_SOURCE)
-        .map_err(|why| Failure::environment(format!("cannot read {shown}: {why}")))?;
+    let bytes = Root::new(parent(path))?
+        .read_file(path, files::MAX_SOURCE)
+        .map_err(|why| Failure::usage(format!("cannot read {shown}: {why}")))?;
     let source = files::source(&shown, bytes)
         .map_err(|f| Failure::usage(f.message).hint("luascale.yaml is YAML in UTF-8"))?;
     let (config, findings) = config::parse(&source);

@@ -14,9 +14,9 @@ use crate::worker::{Purpose, Recorded};
 /// Runs the command.
 pub fn run(args: &Test, terminal: &Terminal) -> Outcome {
     let layout = terminal.layout(false, false);
-    let Some(project) = open(&args.path, terminal)? else { return Ok(status::USAGE) };
+    let Some(gathered) = open(&args.path, terminal)? else { return Ok(status::USAGE) };
     let task = Task {
-        project: &project,
+        gathered: &gathered,
         policies: &args.policy,
         samples: &args.samples,
         run: &args.run,

@@ -64,7 +64,7 @@ fn value(sample: &ReplicaSample) -> Option<f64> {
 }
 
 fn is_known(input: &Input, sample: &ReplicaSample) -> bool {
-    input.known.as_ref().is_none_or(|known| known.iter().any(|id| *id == sample.id))
+    input.known.as_ref().is_none_or(|known| known.contains(&sample.id))
 }
 
 fn is_gone(sample: &ReplicaSample) -> bool {

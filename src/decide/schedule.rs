@@ -194,6 +194,13 @@ mod tests {
             "2026-10-25T04:00:00Z",
         );
         assert_eq!(found, ["opens 2026-10-25T00:30:00Z", "closes 2026-10-25T00:45:00Z"]);
+        // It stays open while the clock shows the hour again.
+        let found = windows(
+            &schedule("30 2 * * *", "Europe/Paris", 60),
+            "2026-10-24T23:00:00Z",
+            "2026-10-25T04:00:00Z",
+        );
+        assert_eq!(found, ["opens 2026-10-25T00:30:00Z", "closes 2026-10-25T01:30:00Z"]);
         // On 2026-11-01 New York goes from 02:00 back to 01:00, at 06:00 UTC.
         let found = windows(
             &schedule("30 1 * * *", "America/New_York", 15),

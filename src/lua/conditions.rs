@@ -4,7 +4,7 @@ use super::driver;
 use super::load::Loaded;
 use super::message::{self, Phase};
 use super::native::{Entered, Entry, Trip};
-use super::parts::{Arguments, Named, Parts};
+use super::parts::{Named, Parts, pass};
 use super::sandbox::Vm;
 use super::value::{describe, raised};
 use crate::model::input::Fault;
@@ -192,15 +192,15 @@ impl VmConditions {
         parts: &Parts,
         drive: &Function,
         rules: Range<usize>,
-        arguments: Arguments<'_>,
+        (all, values, context): (bool, &[f64], &Context<'_>),
         verdicts: &mut [Verdict],
     ) {
-        let (values, context) = (arguments.values, arguments.context);
         let first = rules.start;
         let mark = self.vm.shared.borrow().printed.mark();
         let answer = {
             let _fenced = self.enter(context.now, false);
-            parts.show_region(context).and_then(|()| drive.call::<(f64, f64)>(arguments))
+            let shown = if parts.shows_context { parts.show(context) } else { Ok(()) };
+            shown.and_then(|()| pass::<(f64, f64)>(drive, all, values))
         };
         let (holds, odd) = match answer {
             Ok((holds, odd)) => (holds as u64, odd as u64),
@@ -324,7 +324,7 @@ impl Conditions for VmConditions {
             let first = chunk * driver::RULES;
             let rules = first..count.min(first + driver::RULES);
             let Some(verdicts) = verdicts.get_mut(rules.clone()).filter(|v| !v.is_empty()) else { break };
-            self.drive(parts, drive, rules, Arguments { all: Some(all), context, values }, verdicts);
+            self.drive(parts, drive, rules, (all, values, context), verdicts);
         }
     }
 

@@ -27,18 +27,14 @@ pub(super) struct Shape<'a> {
 pub(super) fn text(shape: &Shape<'_>) -> String {
     let mut out = String::from(include_str!("driver.luau"));
     let values: Vec<String> = (1..=shape.metrics.len()).map(|i| format!("v{i}")).collect();
-    let arguments = std::iter::once("now, replicas, ready, min, max".to_string())
-        .chain(values.iter().cloned())
-        .collect::<Vec<_>>()
-        .join(", ");
-    let mut set = String::from(
-        "\tcontext.now, context.replicas, context.ready, context.min, context.max = now, replicas, ready, min, max\n",
-    );
+    let arguments =
+        std::iter::once("all").chain(values.iter().map(String::as_str)).collect::<Vec<_>>().join(", ");
+    let mut set = String::new();
+    // Formatting into a String cannot fail; the results are dropped for that reason.
     for (name, value) in shape.metrics.iter().zip(&values) {
         let key = quoted(name);
         let _ = writeln!(set, "\tdata[{key}] = if {value} == {value} then {value} else nil");
     }
-    // Formatting into a String cannot fail; the results are dropped for that reason.
     let _ = writeln!(out, "D.set = function({arguments})\n{set}end");
     out.push_str("D.drives = {}\n");
     for first in (0..shape.rules).step_by(RULES) {
@@ -47,10 +43,8 @@ pub(super) fn text(shape: &Shape<'_>) -> String {
         for rule in rules.clone() {
             let _ = writeln!(out, "local f{rule} = fns[{}]", rule + 1);
         }
-        let _ = writeln!(
-            out,
-            "D.drives[#D.drives + 1] = function(all, {arguments})\n{set}\tlocal t, u, ok, r = 0, 0"
-        );
+        let _ =
+            writeln!(out, "D.drives[#D.drives + 1] = function({arguments})\n{set}\tlocal t, u, ok, r = 0, 0");
         for (bit, rule) in rules.enumerate() {
             if rule == shape.out {
                 out.push_str("\tif not all then return t, u end\n");

@@ -8,7 +8,7 @@ use super::sandbox::Vm;
 use super::value::describe;
 use crate::model::policy::{Action, Activation, Form, Policy};
 use crate::model::{Context, Effect, Event};
-use mlua::{Function, IntoLuaMulti, Lua, LuaString, MultiValue, Table, Value};
+use mlua::{FromLuaMulti, Function, Lua, LuaString, MultiValue, Table, Value};
 use std::cell::RefCell;
 use std::rc::Rc;
 
@@ -37,32 +37,37 @@ pub(super) struct Parts {
     pub(super) one: Function,
     pub(super) at: Function,
     pub(super) detail: Function,
-    pub(super) region: Function,
+    pub(super) context: Function,
+    /// Whether a rule's `when` takes `ctx`.
+    pub(super) shows_context: bool,
     pub(super) environment: Function,
     pub(super) wanted: Function,
     pub(super) hook: Function,
     pub(super) renew: Function,
     pub(super) run: Function,
-    pub(super) shown_region: RefCell<Option<String>>,
     pub(super) policy: String,
     pub(super) effects: Rc<RefCell<Vec<Effect>>>,
     /// The globals of the script's tick that runs.
     pub(super) globals: Rc<RefCell<Option<Table>>>,
 }
 
-/// The arguments of a driver, pushed without a table in between.
-pub(super) struct Arguments<'a> {
-    pub(super) all: Option<bool>,
-    pub(super) context: &'a Context<'a>,
-    pub(super) values: &'a [f64],
-}
-
-impl IntoLuaMulti for Arguments<'_> {
-    fn into_lua_multi(self, _: &Lua) -> mlua::Result<MultiValue> {
-        let c = self.context;
-        let numbers = [c.now.seconds(), c.current.into(), c.ready.into(), c.min.into(), c.max.into()];
-        let numbers = numbers.iter().chain(self.values).map(|n| Value::Number(*n));
-        Ok(self.all.map(Value::Boolean).into_iter().chain(numbers).collect())
+/// Calls a function of the driver with the metrics' values as plain arguments: a tuple is pushed
+/// at once, while a list of values is made first and pushed one by one.
+pub(super) fn pass<R: FromLuaMulti>(function: &Function, all: bool, values: &[f64]) -> mlua::Result<R> {
+    macro_rules! by_length {
+        ($([$($v:ident)*])*) => {
+            match values {
+                $([$($v),*] => function.call((all, $(*$v),*)),)*
+                _ => {
+                    let numbers = values.iter().map(|n| Value::Number(*n));
+                    function.call(std::iter::once(Value::Boolean(all)).chain(numbers).collect::<MultiValue>())
+                }
+            }
+        };
+    }
+    by_length! {
+        [] [a] [a b] [a b c] [a b c d] [a b c d e] [a b c d e f] [a b c d e f g] [a b c d e f g h]
+        [a b c d e f g h i] [a b c d e f g h i j] [a b c d e f g h i j k] [a b c d e f g h i j k l]
     }
 }
 
@@ -87,6 +92,10 @@ impl Parts {
         for rule in &rules {
             whens.push(keep(rule.name.clone(), rule.when.0)?);
         }
+        let shows_context = whens.iter().any(|when| {
+            let info = when.info();
+            info.num_params > 1 || info.is_vararg
+        });
         let mut more = Vec::new();
         let next = |function, more: &mut Vec<Function>| {
             more.push(function);
@@ -166,13 +175,13 @@ impl Parts {
             one: made.get("one")?,
             at: made.get("at")?,
             detail: made.get("detail")?,
-            region: made.get("region")?,
+            context: made.get("context")?,
+            shows_context,
             environment: made.get("environment")?,
             wanted: made.get("wanted")?,
             hook: made.get("hook")?,
             renew: vm.prelude.get("renew")?,
             run: vm.prelude.get("run")?,
-            shown_region: RefCell::new(None),
             policy: policy.name.value.clone(),
             metrics,
             effects,
@@ -180,19 +189,16 @@ impl Parts {
         })
     }
 
-    /// Sets the region where it changed.
-    pub(super) fn show_region(&self, context: &Context<'_>) -> mlua::Result<()> {
-        if self.shown_region.borrow().as_deref() != context.region {
-            self.region.call::<()>(context.region)?;
-            *self.shown_region.borrow_mut() = context.region.map(str::to_string);
-        }
-        Ok(())
+    /// Sets what `ctx` shows.
+    pub(super) fn show(&self, context: &Context<'_>) -> mlua::Result<()> {
+        let c = context;
+        self.context.call((c.now.seconds(), c.current, c.ready, c.min, c.max, c.region))
     }
 
     /// Sets metrics and context for a single function.
     pub(super) fn prepare(&self, values: &[f64], context: &Context<'_>) -> mlua::Result<()> {
-        self.show_region(context)?;
-        self.set.call::<()>(Arguments { all: None, context, values })
+        self.show(context)?;
+        pass(&self.set, true, values)
     }
 }
 

@@ -125,7 +125,8 @@ impl Finding {
 
 /// The nearest of `known` to what was typed, where it is near enough to be a slip.
 pub fn did_you_mean<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let typed = typed.to_ascii_lowercase();
+    // A long text is no slip of a name, and its distances would take much memory.
+    let typed = Some(typed).filter(|typed| typed.len() <= 64)?.to_ascii_lowercase();
     known
         .into_iter()
         .map(|name| (strsim::damerau_levenshtein(&typed, &name.to_ascii_lowercase()), name))
@@ -145,5 +146,6 @@ mod tests {
         assert_eq!(did_you_mean("replica", known), Some("replicas"));
         assert_eq!(did_you_mean("scaleout", known), Some("scale_out"));
         assert_eq!(did_you_mean("banana", known), None);
+        assert_eq!(did_you_mean(&"replicas".repeat(100_000), known), None);
     }
 }

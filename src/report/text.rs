@@ -6,7 +6,7 @@ use super::facts::{self, Piece};
 use super::numbers::{Clock, count};
 use super::paint::{Tone, clean, cut, pad, width, wrap};
 use super::{Layout, Pair, kept};
-use crate::model::EventKind;
+use crate::model::{EventKind, Time};
 use crate::sim::trace::{Happened, Run};
 use std::cmp::Reverse;
 
@@ -263,21 +263,26 @@ fn events(out: &mut String, pair: Pair<'_>, layout: &Layout) {
     if run.events.is_empty() {
         return;
     }
-    heading(out, "Events");
-    let shown = if layout.all_events { (0..run.events.len()).collect() } else { important(run) };
+    let shown = if layout.all_events { each(run) } else { important(run) };
+    if !shown.is_empty() {
+        heading(out, "Events");
+    }
     let clock = clock(run);
     let glyphs = layout.charset.glyphs();
-    let rows: Vec<(String, Tone, String, &Happened)> =
-        shown.iter().filter_map(|i| Some(row(run.events.get(*i)?, clock, glyphs))).collect();
+    let rows: Vec<(String, Tone, String, &Same<'_>)> =
+        shown.iter().map(|same| row(same, clock, glyphs)).collect();
     let times = rows.iter().map(|r| width(&r.0)).max().unwrap_or(0);
     let whats = rows.iter().map(|r| width(&r.2)).max().unwrap_or(0);
     // Where reasons would be squeezed into a ribbon they stand below instead.
     let lead = 2 + times + 2 + whats + 2;
     let beside = layout.columns() >= lead + 30;
-    for (time, tone, what, happened) in &rows {
+    for (time, tone, what, Same { first: happened, ticks, last }) in &rows {
         let time = pad(time, times, false);
         let what = tone.paint(&if beside { pad(what, whats, false) } else { what.clone() });
-        let reason = clean(&facts::why(pair, happened));
+        let mut reason = clean(&facts::why(pair, happened));
+        if *ticks > 1 {
+            reason.push_str(&format!("; the same at each tick until {} ({ticks} ticks)", clock.show(*last)));
+        }
         let indent = if beside { lead } else { 4 };
         let lines = wrap(&reason, layout.columns().saturating_sub(indent));
         if beside {
@@ -296,31 +301,69 @@ fn events(out: &mut String, pair: Pair<'_>, layout: &Layout) {
             push_wrapped(out, &lead, &format!("would {}", clean(&effect.summary())), Tone::Dim, layout);
         }
     }
-    folded(out, run.events.len(), shown.len(), "event", " of less weight: --events lists all", layout);
+    let told = shown.iter().map(|same| same.ticks as usize).sum();
+    folded(out, run.events.len(), told, "event", " of less weight: --events lists all", layout);
 }
 
-/// The events that are listed where not all are, in order of time: what is no mere change of
-/// the count, then the largest changes.
-fn important(run: &Run) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..run.events.len()).collect();
-    order.sort_by_key(|i| {
-        let Some(event) = run.events.get(*i).map(|h| &h.event) else { return (true, Reverse(0), *i) };
-        // So that changes keep a place beside a ceiling that is reached again and again.
-        (facts::is_scaling(event.kind), Reverse(event.from.abs_diff(event.to)), *i)
-    });
-    let rare =
-        order.iter().take_while(|i| !run.events.get(**i).is_some_and(|h| facts::is_scaling(h.event.kind)));
-    let rare = rare.count();
-    let changes = order.len() - rare;
-    let kept = rare.min(EVENTS.saturating_sub(changes.min(EVENTS / 2)));
-    let mut out: Vec<usize> =
-        order.iter().take(kept).chain(order.iter().skip(rare)).take(EVENTS).copied().collect();
-    out.sort_unstable();
+/// An event, and the ticks right after it that wanted the same once more, as an open loop does
+/// while nobody carries it out.
+struct Same<'a> {
+    first: &'a Happened,
+    ticks: u32,
+    last: Time,
+}
+
+/// Every event by itself.
+fn each(run: &Run) -> Vec<Same<'_>> {
+    run.events.iter().map(|first| Same { first, ticks: 1, last: first.event.time }).collect()
+}
+
+/// Events with those that repeat them at the next tick put together.
+fn together(run: &Run) -> Vec<Same<'_>> {
+    let mut out: Vec<Same<'_>> = Vec::new();
+    for next in &run.events {
+        let repeats = |same: &Same<'_>| {
+            let (a, b) = (&same.first.event, &next.event);
+            let alike = facts::is_scaling(a.kind) && (a.kind, a.from, a.to) == (b.kind, b.from, b.to);
+            alike && same.first.tick + same.ticks == next.tick && same.first.effects == next.effects
+        };
+        match out.last_mut() {
+            Some(same) if repeats(same) => {
+                same.ticks += 1;
+                same.last = next.event.time;
+            }
+            _ => out.push(Same { first: next, ticks: 1, last: next.event.time }),
+        }
+    }
     out
 }
 
-fn row<'a>(happened: &'a Happened, clock: Clock, glyphs: &Glyphs) -> (String, Tone, String, &'a Happened) {
-    let event = &happened.event;
+/// The events that are listed where not all are, in order of time: what is no mere change of
+/// the count, then the largest changes. To want less than the min is no news unless a hook says
+/// something of it: a policy at rest does so all night.
+fn important(run: &Run) -> Vec<Same<'_>> {
+    let mut all = together(run);
+    all.retain(|same| same.first.event.kind != EventKind::AtMin || !same.first.effects.is_empty());
+    let rare = |same: &Same<'_>| !facts::is_scaling(same.first.event.kind);
+    let rares = all.iter().filter(|same| rare(same)).count();
+    // So that changes keep a place beside a ceiling that is reached again and again.
+    let kept = rares.min(EVENTS.saturating_sub((all.len() - rares).min(EVENTS / 2)));
+    all.sort_by_key(|same| {
+        let event = &same.first.event;
+        (!rare(same), Reverse(event.from.abs_diff(event.to)), same.first.tick)
+    });
+    let mut at = 0;
+    all.retain(|same| {
+        at += 1;
+        !rare(same) || at <= kept
+    });
+    all.truncate(EVENTS);
+    all.sort_by_key(|same| same.first.tick);
+    all
+}
+
+fn row<'a>(same: &'a Same<'a>, clock: Clock, glyphs: &Glyphs) -> (String, Tone, String, &'a Same<'a>) {
+    let event = &same.first.event;
     let change = || format!("{} {} {}", event.from, glyphs.arrow, event.to);
     let (tone, what) = match event.kind {
         EventKind::ScaleOut => (Tone::Out, format!("{} {}", glyphs.up, change())),
@@ -329,7 +372,7 @@ fn row<'a>(happened: &'a Happened, clock: Clock, glyphs: &Glyphs) -> (String, To
         EventKind::AtMin => (Tone::Dim, format!("{} at min", glyphs.mark)),
         EventKind::MetricsLost => (Tone::Bad, format!("{} metrics lost", glyphs.mark)),
     };
-    (clock.show(event.time), tone, what, happened)
+    (clock.show(event.time), tone, what, same)
 }
 
 fn score(out: &mut String, pair: Pair<'_>, layout: &Layout) {

@@ -168,10 +168,7 @@ pub(super) fn read(
                 Some(None) => expected.push(Expected::NoEvent(None)),
                 None => {}
             },
-            "no_event" => match event(reader, value, &name) {
-                Some(kind) => expected.push(Expected::NoEvent(kind)),
-                None => {}
-            },
+            "no_event" => expected.extend(event(reader, value, &name).map(Expected::NoEvent)),
             _ => {}
         }
     }

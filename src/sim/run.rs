@@ -92,6 +92,9 @@ pub fn run(
     out.ended = out.ended.or(ended);
     out.samples = files(samples);
     scenario_notes.extend(plan.notes(policy, start, ticks));
+    if span.is_some() && !out.ticks.is_empty() {
+        out.never = world.never(out.ended.is_some());
+    }
     out.score = if span.is_some() { score::score(policy, &out) } else { Score::default() };
     let about = notes::About { policy, samples, options, assumed, world: &world, recorded: span.is_some() };
     out.notes = about.notes(&out, scenario_notes);
@@ -165,6 +168,7 @@ impl<'a> Simulation<'a> {
             printed: Vec::new(),
             faults: Vec::new(),
             ended: None,
+            never: Vec::new(),
             notes: Vec::new(),
             score: Score::default(),
         };

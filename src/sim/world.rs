@@ -117,6 +117,8 @@ pub(super) struct World<'a> {
     queues: Vec<Option<f64>>,
     last: Option<Before>,
     recorded: Vec<Recorded>,
+    /// Whether each metric had a value at any tick so far.
+    valued: Vec<bool>,
     /// Ticks at which a per-replica value was recorded at or above its saturation, by metric.
     pub saturated: Vec<u32>,
     /// Ticks at which demand was unknown, since no replica was recorded as ready.
@@ -183,6 +185,7 @@ impl<'a> World<'a> {
             queues: vec![None; metrics],
             last: None,
             recorded: vec![Recorded { value: f64::NAN, at: Time(0), simulated: f64::NAN }; metrics],
+            valued: vec![false; metrics],
             saturated: vec![0; metrics],
             unknown_demand: 0,
         }
@@ -323,7 +326,24 @@ impl<'a> World<'a> {
                 _ if value.is_finite() => Reading::Value { value, at: recorded.at },
                 _ => Reading::Missing,
             };
+            if let Some(valued) = self.valued.get_mut(at) {
+                *valued |= match reading {
+                    Reading::Missing => false,
+                    Reading::Value { .. } => true,
+                    Reading::Replicas { samples, .. } => samples.iter().any(|s| s.value.is_some()),
+                };
+            }
         }
+    }
+
+    /// Names of the metrics without a value at any tick. Of a run that `ended` before its samples did, those
+    /// that have no samples: the others may have had a value later.
+    pub fn never(&self, ended: bool) -> Vec<String> {
+        let metrics = self.policy.metrics.iter().zip(&self.valued).zip(&self.cursors);
+        metrics
+            .filter(|((_, valued), cursor)| !**valued && !(ended && cursor.is_some()))
+            .map(|((metric, _), _)| metric.name.value.clone())
+            .collect()
     }
 
     /// `value x (1 - u_recorded) / (1 - u_simulated)`: the growth of waiting time in an M/M/1 queue.

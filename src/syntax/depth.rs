@@ -32,91 +32,135 @@ enum Open {
     Choice,
 }
 
+/// One thing that is open: what, by which token, and the operators pending in it.
+struct Level {
+    open: Open,
+    token: usize,
+    pending: usize,
+}
+
 /// Finds the first place that is nested too deep.
 pub(super) fn check(tokens: &[Token<'_>]) -> Result<(), TooDeep> {
-    // What is open, and the operators pending at that level; the file itself comes first.
-    let mut stack: Vec<(Open, usize)> = vec![(Open::Block, 0)];
-    let mut operators = 0;
+    let mut walk = Walk::new();
     for (i, token) in tokens.iter().enumerate() {
-        let before = i.checked_sub(1).and_then(|i| tokens.get(i));
-        match token.text {
-            _ if matches!(token.kind, Kind::Text | Kind::Number) => {}
-            "(" | "[" | "{" => stack.push((Open::Bracket, 0)),
-            ")" | "]" | "}" => close(&mut stack, &mut operators, Open::Bracket),
-            "function" | "repeat" => stack.push((Open::Block, 0)),
-            "do" => {
-                settle(&mut stack, &mut operators);
-                stack.push((Open::Block, 0));
-            }
-            "if" if in_expression(before, &stack) => stack.push((Open::Choice, 0)),
-            "if" => {
-                settle(&mut stack, &mut operators);
-                stack.push((Open::Block, 0));
-            }
-            "end" | "until" => close(&mut stack, &mut operators, Open::Block),
-            "," | ";" | "=" | "local" | "return" | "while" | "for" | "break" => {
-                settle(&mut stack, &mut operators);
-            }
-            "then" | "else" | "elseif" | "in" => reset(&mut stack, &mut operators),
-            "and" | "or" | "not" => operate(&mut stack, &mut operators),
-            ":" | "." | "..." | "?" => {}
-            _ if token.kind == Kind::Sign => operate(&mut stack, &mut operators),
-            _ => {}
-        }
+        walk.step(tokens, i, token);
         let span = || Span::new(token.start, token.end());
-        if stack.len() > MOST_LEVELS + 1 {
+        if walk.stack.len() > MOST_LEVELS + 1 {
             return Err(TooDeep::Levels(span()));
         }
-        if operators > MOST_OPERATORS {
+        if walk.operators > MOST_OPERATORS {
             return Err(TooDeep::Operators(span()));
         }
     }
     Ok(())
 }
 
-/// One more operator at this level.
-fn operate(stack: &mut [(Open, usize)], operators: &mut usize) {
-    if let Some((_, pending)) = stack.last_mut() {
-        *pending += 1;
-        *operators += 1;
+/// The token that opens the innermost bracket or block that is open at the end; `None` where
+/// there is none, or where brackets and blocks cross.
+pub(super) fn unclosed(tokens: &[Token<'_>]) -> Option<usize> {
+    let mut walk = Walk::new();
+    tokens.iter().enumerate().for_each(|(i, token)| walk.step(tokens, i, token));
+    walk.settle();
+    let open = walk.stack.last().filter(|_| walk.stack.len() > 1 && !walk.crossed)?;
+    // A `do` closes with the loop that it belongs to, which is what a person looks for.
+    let own = tokens.get(open.token)?;
+    let head = tokens.get(..open.token)?.iter().rposition(|t| t.is("while") || t.is("for"));
+    match head {
+        Some(head) if own.is("do") && !tokens.get(head..open.token)?.iter().any(|t| t.is("end")) => {
+            Some(head)
+        }
+        _ => Some(open.token),
     }
 }
 
-/// The expression at this level ends.
-fn reset(stack: &mut [(Open, usize)], operators: &mut usize) {
-    if let Some((_, pending)) = stack.last_mut() {
-        *operators -= *pending;
-        *pending = 0;
-    }
+/// A walk over tokens that keeps count of what is open.
+struct Walk {
+    /// The file itself comes first.
+    stack: Vec<Level>,
+    operators: usize,
+    crossed: bool,
 }
 
-/// The expression ends, and with it the choices that are open in it.
-fn settle(stack: &mut Vec<(Open, usize)>, operators: &mut usize) {
-    while let Some((Open::Choice, pending)) = stack.last().copied() {
-        *operators -= pending;
-        stack.pop();
+impl Walk {
+    fn new() -> Walk {
+        let file = Level { open: Open::Block, token: 0, pending: 0 };
+        Walk { stack: vec![file], operators: 0, crossed: false }
     }
-    reset(stack, operators);
-}
 
-/// Closes the innermost level of a kind. A bracket closes no block and the other way round:
-/// where they cross, the text does not parse, and the level that stays open only counts more.
-fn close(stack: &mut Vec<(Open, usize)>, operators: &mut usize, kind: Open) {
-    settle(stack, operators);
-    if stack.len() > 1
-        && let Some((open, _)) = stack.last()
-        && *open == kind
-    {
-        stack.pop();
+    fn step(&mut self, tokens: &[Token<'_>], at: usize, token: &Token<'_>) {
+        let before = at.checked_sub(1).and_then(|i| tokens.get(i));
+        match token.text {
+            _ if matches!(token.kind, Kind::Text | Kind::Number) => {}
+            "(" | "[" | "{" => self.open(Open::Bracket, at),
+            ")" | "]" | "}" => self.close(tokens, token, Open::Bracket),
+            "function" | "repeat" => self.open(Open::Block, at),
+            "if" if in_expression(before, &self.stack) => self.open(Open::Choice, at),
+            "do" | "if" => {
+                self.settle();
+                self.open(Open::Block, at);
+            }
+            "end" | "until" => self.close(tokens, token, Open::Block),
+            "," | ";" | "=" | "local" | "return" | "while" | "for" | "break" => self.settle(),
+            "then" | "else" | "elseif" | "in" => self.reset(),
+            ":" | "." | "..." | "?" => {}
+            _ if token.kind == Kind::Sign || ["and", "or", "not"].contains(&token.text) => {
+                if let Some(level) = self.stack.last_mut() {
+                    level.pending += 1;
+                    self.operators += 1;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn open(&mut self, open: Open, token: usize) {
+        self.stack.push(Level { open, token, pending: 0 });
+    }
+
+    /// The expression at this level ends.
+    fn reset(&mut self) {
+        if let Some(level) = self.stack.last_mut() {
+            self.operators -= level.pending;
+            level.pending = 0;
+        }
+    }
+
+    /// The expression ends, and with it the choices that are open in it.
+    fn settle(&mut self) {
+        while self.stack.last().is_some_and(|level| level.open == Open::Choice) {
+            self.reset();
+            self.stack.pop();
+        }
+        self.reset();
+    }
+
+    /// Closes the innermost level of a kind. A bracket closes no block and the other way round:
+    /// where they cross, the text does not parse, and the level that stays open only counts more.
+    fn close(&mut self, tokens: &[Token<'_>], token: &Token<'_>, kind: Open) {
+        self.settle();
+        match self.stack.last() {
+            Some(level) if self.stack.len() > 1 && level.open == kind => {
+                let opened = tokens.get(level.token).map_or("", |t| t.text);
+                self.crossed |= match token.text {
+                    ")" => opened != "(",
+                    "]" => opened != "[",
+                    "}" => opened != "{",
+                    "until" => opened != "repeat",
+                    _ => opened == "repeat",
+                };
+                self.stack.pop();
+            }
+            _ => self.crossed = true,
+        }
     }
 }
 
 /// Whether an `if` here is part of an expression.
-fn in_expression(before: Option<&Token<'_>>, stack: &[(Open, usize)]) -> bool {
+fn in_expression(before: Option<&Token<'_>>, stack: &[Level]) -> bool {
     let Some(before) = before else { return false };
     match before.text {
         _ if matches!(before.kind, Kind::Text | Kind::Number) => false,
-        "then" | "else" => stack.last().is_some_and(|(open, _)| *open == Open::Choice),
+        "then" | "else" => stack.last().is_some_and(|level| level.open == Open::Choice),
         "return" | "and" | "or" | "not" | "in" | "until" | "while" | "if" | "elseif" => true,
         ")" | "]" | "}" | ";" | "..." => false,
         _ => before.kind == Kind::Sign,

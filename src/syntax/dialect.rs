@@ -61,6 +61,16 @@ fn construct(tokens: &[Token<'_>], at: usize) -> Option<(Foreign, usize)> {
     if token.kind == Kind::Text {
         return None;
     }
+    if token.kind == Kind::Number {
+        let upper = token.text.to_ascii_uppercase();
+        let plain = ["ULL", "LL", "I"].iter().find_map(|end| upper.strip_suffix(end))?;
+        if plain.is_empty() || !plain.bytes().all(|b| b.is_ascii_digit()) {
+            return None;
+        }
+        let number = token.text.get(..plain.len())?;
+        let message = format!("the number `{}` is LuaJIT; numbers have no suffix", token.text);
+        return dialect(1, &message, format!("write {number}"), "0");
+    }
     match token.text {
         "goto" if next(1).is_some_and(Token::is_name) && starts_statement(before) => {
             let label = next(1).map_or("", |t| t.text);

@@ -5,7 +5,8 @@
 
 use super::literal;
 use super::outline::Names;
-use super::walk::{name, span};
+use super::place;
+use super::walk::name;
 use crate::model::effect::{Text, TextPart};
 use crate::model::policy::FnRef;
 use crate::model::raw::{Key, Node, Place, RawTable, RawValue};
@@ -14,7 +15,6 @@ use full_moon::ast::{
     BinOp, Call, Expression, Field, FunctionArgs, FunctionCall, Index, Prefix, Suffix, TableConstructor,
     UnOp, Var,
 };
-use full_moon::node::Node as _;
 use full_moon::tokenizer::{StringLiteralQuoteType, TokenReference, TokenType};
 
 /// A value, the places of its parts, and how many nodes those are.
@@ -70,14 +70,14 @@ impl Value {
 
 /// The value of an expression.
 pub(super) fn evaluate(e: &Expression, names: &mut Names<'_>) -> Value {
-    let place = span(e);
+    let here = place::expression(e);
     match e {
         Expression::Number(token) => {
             let value = literal::number(&token.token().to_string());
-            Value::new(value.map_or(RawValue::Unknown, RawValue::Number), place)
+            Value::new(value.map_or(RawValue::Unknown, RawValue::Number), here)
         }
         Expression::String(token) => {
-            Value::new(text(token).map_or(RawValue::Unknown, RawValue::String), place)
+            Value::new(text(token).map_or(RawValue::Unknown, RawValue::String), here)
         }
         Expression::Symbol(token) => {
             let raw = match token.token().to_string().as_str() {
@@ -86,16 +86,16 @@ pub(super) fn evaluate(e: &Expression, names: &mut Names<'_>) -> Value {
                 "false" => RawValue::Bool(false),
                 _ => RawValue::Unknown,
             };
-            Value::new(raw, place)
+            Value::new(raw, here)
         }
         Expression::Function(_) => {
-            let line = e.start_position().map_or(0, |p| u32::try_from(p.line()).unwrap_or(u32::MAX));
-            Value::function(place, line)
+            let line = place::first(e).map_or(0, place::line);
+            Value::function(here, line)
         }
         Expression::TableConstructor(constructor) => table(constructor, names),
         Expression::Parentheses { expression, .. } | Expression::TypeAssertion { expression, .. } => {
             let inner = evaluate(expression, names);
-            Value { node: Node { value: place, ..inner.node }, ..inner }
+            Value { node: Node { value: here, ..inner.node }, ..inner }
         }
         Expression::UnaryOperator { unop, expression } => {
             let inner = evaluate(expression, names);
@@ -104,7 +104,7 @@ pub(super) fn evaluate(e: &Expression, names: &mut Names<'_>) -> Value {
                 (UnOp::Not(_), RawValue::Bool(b)) => RawValue::Bool(!b),
                 _ => RawValue::Unknown,
             };
-            Value::new(raw, place)
+            Value::new(raw, here)
         }
         Expression::BinaryOperator { lhs, binop, rhs } => {
             let (left, right) = (evaluate(lhs, names).raw, evaluate(rhs, names).raw);
@@ -119,36 +119,36 @@ pub(super) fn evaluate(e: &Expression, names: &mut Names<'_>) -> Value {
                 }
                 _ => RawValue::Unknown,
             };
-            Value::new(raw, place)
+            Value::new(raw, here)
         }
         Expression::FunctionCall(call) => self::call(call, names),
         Expression::Var(Var::Name(token)) => match names.local(&name(token)) {
             // A function is shown where it is written, anything else where it is used.
             Some(value) if matches!(value.raw, RawValue::Function(..)) => value,
-            Some(value) => Value { node: Node { value: place, ..value.node }, ..value },
-            None => Value::unknown(place),
+            Some(value) => Value { node: Node { value: here, ..value.node }, ..value },
+            None => Value::unknown(here),
         },
         Expression::Var(Var::Expression(inside)) => {
-            let Prefix::Name(token) = inside.prefix() else { return Value::unknown(place) };
-            let Some(mut value) = names.local(&name(token)) else { return Value::unknown(place) };
+            let Prefix::Name(token) = inside.prefix() else { return Value::unknown(here) };
+            let Some(mut value) = names.local(&name(token)) else { return Value::unknown(here) };
             for suffix in inside.suffixes() {
                 let key = match suffix {
                     Suffix::Index(Index::Dot { name: token, .. }) => name(token),
                     Suffix::Index(Index::Brackets { expression, .. }) => match &**expression {
                         Expression::String(token) => text(token).unwrap_or_default(),
-                        _ => return Value::unknown(place),
+                        _ => return Value::unknown(here),
                     },
-                    _ => return Value::unknown(place),
+                    _ => return Value::unknown(here),
                 };
-                let Some(entry) = entry(&value, &key) else { return Value::unknown(place) };
+                let Some(entry) = entry(&value, &key) else { return Value::unknown(here) };
                 value = entry;
             }
             match value.raw {
                 RawValue::Function(..) => value,
-                _ => Value { node: Node { value: place, ..value.node }, ..value },
+                _ => Value { node: Node { value: here, ..value.node }, ..value },
             }
         }
-        _ => Value::unknown(place),
+        _ => Value::unknown(here),
     }
 }
 
@@ -162,9 +162,12 @@ fn entry(value: &Value, key: &str) -> Option<Value> {
 
 /// The value of a table constructor.
 fn table(constructor: &TableConstructor, names: &mut Names<'_>) -> Value {
-    let mut value = Value::new(RawValue::Table(RawTable::default()), span(constructor));
+    let mut value = Value::new(
+        RawValue::Table(RawTable::default()),
+        place::between(constructor.braces().tokens().0, constructor.braces().tokens().1),
+    );
     if let RawValue::Table(table) = &mut value.raw {
-        let line = constructor.start_position().map_or(0, |p| u32::try_from(p.line()).unwrap_or(u32::MAX));
+        let line = place::line(constructor.braces().tokens().0);
         table.place = Place { source: names.source.name.clone(), line };
     }
     let mut position = 0;
@@ -172,14 +175,14 @@ fn table(constructor: &TableConstructor, names: &mut Names<'_>) -> Value {
         match field {
             Field::NameKey { key, value: e, .. } => {
                 let entry = evaluate(e, names);
-                put(&mut value, name(key), span(key), entry, names);
+                put(&mut value, name(key), place::token(key), entry, names);
             }
             Field::ExpressionKey { key, value: e, .. } => {
                 let entry = evaluate(e, names);
                 match evaluate(key, names).raw {
-                    RawValue::String(name) => put(&mut value, name, span(&**key), entry, names),
+                    RawValue::String(name) => put(&mut value, name, place::expression(key), entry, names),
                     RawValue::Number(n) if n.fract() == 0.0 && (1.0..=1e6).contains(&n) => {
-                        value.set(Key::Index(n as u32), span(&**key), entry);
+                        value.set(Key::Index(n as u32), place::expression(key), entry);
                     }
                     RawValue::Unknown => {}
                     other => {
@@ -196,8 +199,8 @@ fn table(constructor: &TableConstructor, names: &mut Names<'_>) -> Value {
             Field::NoKey(e) => {
                 position += 1;
                 let entry = evaluate(e, names);
-                let place = entry.node.value;
-                value.set(Key::Index(position), place, entry);
+                let here = entry.node.value;
+                value.set(Key::Index(position), here, entry);
             }
             _ => {}
         }
@@ -214,11 +217,11 @@ fn put(value: &mut Value, name: String, key: Span, entry: Value, names: &mut Nam
 
 /// The value of a call: of a constructor of the API, or of `secret`.
 fn call(call: &FunctionCall, names: &mut Names<'_>) -> Value {
-    let place = span(call);
-    let Some((callee, args)) = callee(call) else { return Value::unknown(place) };
+    let here = place::call(call);
+    let Some((callee, args)) = callee(call) else { return Value::unknown(here) };
     let root = callee.split('.').next().unwrap_or_default();
     if !names.is_global(root) {
-        return Value::unknown(place);
+        return Value::unknown(here);
     }
     if callee == "secret" {
         let name = match args {
@@ -226,13 +229,13 @@ fn call(call: &FunctionCall, names: &mut Names<'_>) -> Value {
             _ => None,
         };
         let raw = name.map_or(RawValue::Unknown, |n| RawValue::Secret(Text(vec![TextPart::Secret(n)])));
-        return Value::new(raw, place);
+        return Value::new(raw, here);
     }
     if !CONSTRUCTORS.contains(&callee.as_str()) && !FAMILIES.iter().any(|f| callee.starts_with(f)) {
-        return Value::unknown(place);
+        return Value::unknown(here);
     }
-    let Some(mut value) = arguments_table(args, names) else { return Value::unknown(place) };
-    value.node.value = place;
+    let Some(mut value) = arguments_table(args, names) else { return Value::unknown(here) };
+    value.node.value = here;
     if let RawValue::Table(table) = &mut value.raw {
         table.constructor = Some(callee);
     }

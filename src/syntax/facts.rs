@@ -2,11 +2,14 @@
 //!
 //! May import: `text`, `model`.
 
+use super::place;
+use super::walk::{self, Declared, Given, Target, Visitor, name};
 use crate::model::script::{Branch, Chain, Comparison, Condition, Operand, ScriptFacts};
-use full_moon::ast::{BinOp, Block, Expression, Field, Index, Prefix, Stmt, Suffix, UnOp, Var};
-use full_moon::node::Node;
+use crate::text::Span;
+use full_moon::ast::{
+    BinOp, Block, Call, Expression, Field, FunctionArgs, FunctionCall, Index, Prefix, Stmt, Suffix, UnOp, Var,
+};
 use full_moon::tokenizer::{TokenReference, TokenType};
-use full_moon::visitors::{Visit, Visitor};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Names that the engine gives to a script and that it would miss.
@@ -17,7 +20,7 @@ pub fn script_facts(block: &Block) -> ScriptFacts {
     let mut facts = ScriptFacts::default();
     let mut known = Known { tables: BTreeMap::new(), numbers: BTreeMap::new(), own: BTreeSet::new() };
     let mut changed = Changed::default();
-    block.visit(&mut changed);
+    walk::file(block, &mut changed);
     for stmt in block.stmts() {
         match stmt {
             Stmt::LocalAssignment(local) => {
@@ -78,7 +81,7 @@ impl Known {
     ) {
         let text = name.token().to_string();
         if ENGINE.contains(&text.as_str()) && self.own.insert(text.clone()) {
-            facts.hidden.push((text.clone(), line(name)));
+            facts.hidden.push((text.clone(), place::line(name)));
         }
         self.own.insert(text.clone());
         // A name that is declared twice or assigned anywhere is not constant.
@@ -175,39 +178,43 @@ struct Changed {
     names: BTreeSet<String>,
 }
 
-impl Changed {
-    fn note(&mut self, var: &Var) {
-        let name = match var {
-            Var::Name(name) => Some(name),
-            Var::Expression(var) => match var.prefix() {
-                Prefix::Name(name) => Some(name),
+impl<'t> Visitor<'t> for Changed {
+    fn open(&mut self, _: Option<Span>) {}
+
+    fn close(&mut self) {}
+
+    fn declare(&mut self, _: &'t TokenReference, _: Declared, _: Given<'t>) {}
+
+    fn assign(&mut self, target: Target<'t>, _: Given<'t>) {
+        let token = match target {
+            Target::Name(token) => Some(token),
+            Target::Inside(inside) => match inside.prefix() {
+                Prefix::Name(token) => Some(token),
                 _ => None,
             },
-            _ => None,
         };
-        self.names.extend(name.map(|n| n.token().to_string()));
-    }
-}
-
-impl Visitor for Changed {
-    fn visit_assignment(&mut self, node: &full_moon::ast::Assignment) {
-        node.variables().iter().for_each(|var| self.note(var));
-    }
-
-    fn visit_compound_assignment(&mut self, node: &full_moon::ast::CompoundAssignment) {
-        self.note(node.lhs());
+        self.names.extend(token.map(name));
     }
 
     // A table that is handed to a function may come back changed.
-    fn visit_function_args(&mut self, node: &full_moon::ast::FunctionArgs) {
-        if let full_moon::ast::FunctionArgs::Parentheses { arguments, .. } = node {
-            for argument in arguments {
-                if let Expression::Var(Var::Name(name)) = argument {
-                    self.names.insert(name.token().to_string());
+    fn call(&mut self, call: &'t FunctionCall) {
+        for suffix in call.suffixes() {
+            let arguments = match suffix {
+                Suffix::Call(Call::AnonymousCall(arguments)) => arguments,
+                Suffix::Call(Call::MethodCall(method)) => method.args(),
+                _ => continue,
+            };
+            if let FunctionArgs::Parentheses { arguments, .. } = arguments {
+                for argument in arguments {
+                    if let Expression::Var(Var::Name(token)) = argument {
+                        self.names.insert(name(token));
+                    }
                 }
             }
         }
     }
+
+    fn follow(&mut self, _: &'t TokenReference, _: &[&'t Suffix]) {}
 }
 
 fn chains(block: &Block, known: &Known, into: &mut Vec<Chain>) {
@@ -227,13 +234,9 @@ fn chains(block: &Block, known: &Known, into: &mut Vec<Chain>) {
 }
 
 fn branch(condition: &Expression, known: &Known) -> Branch {
-    let line = condition.start_position().map_or(0, |p| u32::try_from(p.line()).unwrap_or(u32::MAX));
+    let line = place::first(condition).map_or(0, place::line);
     let text: Vec<String> = condition.to_string().split_whitespace().map(str::to_owned).collect();
     Branch { line, text: text.join(" "), condition: known.condition(condition) }
-}
-
-fn line(token: &TokenReference) -> u32 {
-    u32::try_from(token.token().start_position().line()).unwrap_or(u32::MAX)
 }
 
 /// A number as it is written.

@@ -15,6 +15,7 @@ mod evaluate;
 mod facts;
 pub mod literal;
 mod outline;
+mod place;
 mod purity;
 mod token;
 pub mod walk;
@@ -32,6 +33,9 @@ use serde::{Deserialize, Serialize};
 /// The longest text that is parsed, in bytes. A syntax tree takes about 116 bytes for each
 /// byte of text, so this is some 60 MB.
 pub const LONGEST: usize = 512 * 1024;
+
+/// How many findings of one kind a file may have.
+const MOST_FINDINGS: usize = 100;
 
 /// Stack of the thread that parses. A nested function takes full_moon 25 kB of stack, and
 /// `depth` lets 200 of them through, and 1000 operators of 6 kB.
@@ -148,10 +152,10 @@ fn on_this_stack<R>(source: &Source, look: impl FnOnce(&Tree<'_>) -> R) -> (Pars
     findings.extend(read.findings);
     findings.sort_by_key(|f| f.labels.first().map(|l| l.span));
     let parsed = Parsed {
-        findings,
+        findings: first(findings),
         outline: read.outline,
         literals: read.literals,
-        purity,
+        purity: first(purity),
         declares: read.declares,
         facts,
         functions,
@@ -159,6 +163,19 @@ fn on_this_stack<R>(source: &Source, look: impl FnOnce(&Tree<'_>) -> R) -> (Pars
     let tree = Tree { text: &text, block, declares: parsed.declares };
     let seen = parsed.is_sound().then(|| look(&tree));
     (parsed, seen)
+}
+
+/// The first findings; a file that is wrong in more places is no policy, and what it says must
+/// not take more memory than what it is.
+fn first(mut findings: Vec<Finding>) -> Vec<Finding> {
+    let more = findings.len().saturating_sub(MOST_FINDINGS);
+    if more > 0 {
+        findings.truncate(MOST_FINDINGS);
+        let rest = findings.last().and_then(|f| f.labels.first()).cloned();
+        let note = Finding::note("more-findings", format!("{more} more findings of this kind are not shown"));
+        findings.push(Finding { labels: rest.into_iter().collect(), ..note });
+    }
+    findings
 }
 
 /// What is left of a parse's findings where Luau's compiler, which is the judge, accepts the

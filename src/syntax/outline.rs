@@ -4,14 +4,14 @@
 //! to a local and used by its name, with later `name.field = …`. May import: `text`, `model`.
 
 use super::evaluate::{Value, arguments_table, evaluate};
-use super::walk::{self, Declared, Given, Target, Visitor, name, span};
+use super::place;
+use super::walk::{self, Declared, Given, Target, Visitor, name};
 use crate::model::finding::Finding;
 use crate::model::raw::{
     Key, Node, Outline, OutlinePolicy, Place, RawFile, RawPolicy, RawTable, RawValue, Read as FieldRead,
 };
 use crate::text::{Source, Span};
 use full_moon::ast::{Block, Call, Expression, FunctionArgs, FunctionCall, Index, Prefix, Suffix};
-use full_moon::node::Node as _;
 use full_moon::tokenizer::TokenReference;
 use std::collections::HashMap;
 
@@ -241,14 +241,14 @@ impl<'t> Visitor<'t> for Reader<'_> {
         let Some((name_argument, table)) = Self::policy_call(call) else { return };
         let Some(table) = table else { return };
         let (name_span, name) = match name_argument {
-            NameArgument::Token(token) => (span(token), super::evaluate::text(token)),
+            NameArgument::Token(token) => (place::token(token), super::evaluate::text(token)),
             NameArgument::Value(e) => {
                 let value = self.evaluate(e, false);
                 let name = match value.raw {
                     RawValue::String(name) => Some(name),
                     _ => None,
                 };
-                (span(e), name)
+                (place::expression(e), name)
             }
         };
         let value = match table {
@@ -263,11 +263,11 @@ impl<'t> Visitor<'t> for Reader<'_> {
                 };
                 let value = arguments_table(args, &mut names);
                 self.report(twice);
-                value.unwrap_or(Value::unknown(span(args)))
+                value.unwrap_or(Value::unknown(place::arguments(args)))
             }
         };
-        let line = word.start_position().map_or(0, |p| u32::try_from(p.line()).unwrap_or(u32::MAX));
-        let whole = span(call);
+        let line = place::line(word);
+        let whole = place::call(call);
         if let (Some(name), RawValue::Table(table)) = (&name, &value.raw) {
             let place = Place { source: self.source.name.clone(), line };
             let table: RawTable = table.clone();
@@ -288,15 +288,15 @@ fn literal_argument(args: &FunctionArgs) -> Option<(String, Span)> {
         },
         _ => return None,
     };
-    Some((super::evaluate::text(token)?, span(token)))
+    Some((super::evaluate::text(token)?, place::token(token)))
 }
 
 /// A field access by a name that is known.
 fn field(suffix: &Suffix) -> Option<(String, Span)> {
     match suffix {
-        Suffix::Index(Index::Dot { name: token, .. }) => Some((name(token), span(token))),
+        Suffix::Index(Index::Dot { name: token, .. }) => Some((name(token), place::token(token))),
         Suffix::Index(Index::Brackets { expression: e, .. }) => match &**e {
-            Expression::String(token) => Some((super::evaluate::text(token)?, span(token))),
+            Expression::String(token) => Some((super::evaluate::text(token)?, place::token(token))),
             _ => None,
         },
         _ => None,

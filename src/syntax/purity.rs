@@ -1,7 +1,8 @@
 //! No hidden state: a function that assigns a global or a local of an outer function (or of
 //! the file) would remember something from one tick to the next. May import: `text`, `model`.
 
-use super::walk::{self, Declared, Given, Target, Visitor, name, span};
+use super::place;
+use super::walk::{self, Declared, Given, Target, Visitor, name};
 use crate::model::finding::Finding;
 use crate::text::{Source, Span};
 use full_moon::ast::{Block, FunctionCall, Suffix};
@@ -45,7 +46,7 @@ impl<'t> Visitor<'t> for Purity<'_> {
 
     fn declare(&mut self, token: &'t TokenReference, _: Declared, _: Given<'t>) {
         if let Some(scope) = self.scopes.last_mut() {
-            scope.locals.insert(name(token), span(token));
+            scope.locals.insert(name(token), place::token(token));
         }
     }
 
@@ -56,7 +57,7 @@ impl<'t> Visitor<'t> for Purity<'_> {
             return;
         }
         let name = name(token);
-        let here = span(token);
+        let here = place::token(token);
         let local = self.scopes.iter().rev().find_map(|s| Some((s.depth, *s.locals.get(&name)?)));
         let finding = match local {
             Some((depth, _)) if depth == self.functions => return,

@@ -1,14 +1,14 @@
 //! A walk over a syntax tree in the order of execution, with its scopes: what is declared,
 //! assigned, called, and in which function. May import: `text`.
 
+use super::place::{self, Placed};
 use crate::text::Span;
 use full_moon::ast::{
     Block, Call, Expression, Field, FunctionArgs, FunctionBody, FunctionCall, Index, LastStmt, Parameter,
     Prefix, Stmt, Suffix, TableConstructor, Var,
     luau::{IfConditionBinding, IfExpression},
 };
-use full_moon::node::Node;
-use full_moon::tokenizer::{Position, TokenReference};
+use full_moon::tokenizer::TokenReference;
 
 /// What a declared or assigned variable gets.
 #[derive(Clone, Copy)]
@@ -71,10 +71,9 @@ pub enum Target<'t> {
     Inside(&'t full_moon::ast::VarExpression),
 }
 
-/// The span of anything in the tree; empty at 0 for what recovery made up.
-pub fn span(node: &impl Node) -> Span {
-    let bytes = |p: Option<Position>| p.map_or(0, Position::bytes);
-    Span::new(bytes(node.start_position()), bytes(node.end_position()))
+/// The span of a part of the tree; empty at 0 for what recovery made up.
+pub fn span(node: &impl Placed) -> Span {
+    node.place()
 }
 
 /// The text of a name.
@@ -120,7 +119,7 @@ fn statement<'t>(statement: &'t Stmt, v: &mut impl Visitor<'t>) {
         Stmt::Do(block) => scope(block.block(), v),
         Stmt::FunctionCall(call) => self::call(call, v),
         Stmt::FunctionDeclaration(function) => {
-            let span = Span { start: span(function.function_token()).start, end: span(function.body()).end };
+            let span = place::between(function.function_token(), function.body().end_token());
             let names = function.name().names();
             if names.len() == 1
                 && function.name().method_name().is_none()
@@ -227,7 +226,7 @@ fn local_function<'t>(
     function: &'t FunctionBody,
     v: &mut impl Visitor<'t>,
 ) {
-    let span = Span { start: span(token).start, end: span(function).end };
+    let span = place::between(token, function.end_token());
     v.declare(name, Declared::Function, Given::Function(span, function));
     v.open(Some(span));
     body(function, v);
@@ -313,7 +312,7 @@ fn expression<'t>(e: &'t Expression, v: &mut impl Visitor<'t>) {
         | Expression::UnaryOperator { expression: e, .. }
         | Expression::TypeAssertion { expression: e, .. } => expression(e, v),
         Expression::Function(function) => {
-            v.open(Some(span(e)));
+            v.open(Some(place::expression(e)));
             body(function.body(), v);
         }
         Expression::FunctionCall(call) => self::call(call, v),

@@ -20,12 +20,11 @@ use std::time::{Duration, Instant};
 /// Shortest time between two messages on the progress of a run.
 const PROGRESS_EVERY: Duration = Duration::from_millis(50);
 
-/// Serves requests until the other side closes.
+/// Serves requests until the other side closes. [`fence`] comes first.
 ///
 /// # Errors
 /// Where the other side speaks no sense or is gone.
-pub fn serve(memory: u64, input: impl Read, output: impl Write) -> io::Result<()> {
-    fence(memory)?;
+pub fn serve(input: impl Read, output: impl Write) -> io::Result<()> {
     let pipe = Pipe(RefCell::new(Ends { input, output }));
     let mut program: Option<Program> = None;
     while let Some(request) = pipe.read()? {
@@ -65,13 +64,20 @@ fn nonsense(what: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, what)
 }
 
-/// Gives up what policy code could misuse if it ever left the VM.
-fn fence(memory: u64) -> io::Result<()> {
+/// Gives up what policy code could misuse if it ever left the VM. Where the process has tighter
+/// limits already, those hold.
+///
+/// # Errors
+/// Where the system refuses a limit: nothing may run then.
+pub fn fence(memory: u64) -> io::Result<()> {
     #[cfg(unix)]
     {
-        use rustix::process::{Resource, Rlimit, setrlimit};
+        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
         close_inherited();
-        let limit = |resource, most| setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) });
+        let limit = |resource, most: u64| {
+            let most = getrlimit(resource).maximum.map_or(most, |set| set.min(most));
+            setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) })
+        };
         if memory > 0 {
             limit(Resource::As, memory)?;
         }

@@ -27,6 +27,9 @@ use serde::{Deserialize, Serialize};
 /// Exit status of a worker that panicked.
 pub const PANICKED: u8 = 70;
 
+/// Exit status of a worker that could not fence itself, and so ran nothing.
+pub const UNFENCED: u8 = 3;
+
 /// What the parent asks.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum Request {

@@ -10,8 +10,8 @@ use crate::lint::Checked;
 use crate::lua::Modules;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStderr, ChildStdin, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
 /// Most that is kept of what a child wrote to its standard error, in bytes.
@@ -54,7 +54,7 @@ pub fn own_binary() -> io::Result<PathBuf> {
 /// A child that runs policy code; killed when dropped.
 pub struct Worker {
     child: Child,
-    requests: ChildStdin,
+    requests: Sender<Request>,
     replies: Receiver<io::Result<Option<Reply>>>,
     stderr: Option<ChildStderr>,
     /// A child that was lost answers no more.
@@ -81,21 +81,22 @@ impl Worker {
         }
         let mut child = command.spawn().map_err(fail)?;
         let pipes = (child.stdin.take(), child.stdout.take());
-        let (Some(requests), Some(mut stdout)) = pipes else {
+        let (Some(stdin), Some(stdout)) = pipes else {
             return Err(Lost::Start("its pipes are not there".into()));
         };
         let stderr = child.stderr.take();
-        let (send, replies) = mpsc::channel();
-        std::thread::spawn(move || {
-            loop {
-                let reply = protocol::read::<Reply>(&mut stdout);
-                let last = !matches!(reply, Ok(Some(_)));
-                if send.send(reply).is_err() || last {
-                    return;
-                }
-            }
-        });
-        Ok(Worker { child, requests, replies, stderr, lost: None })
+        let (requests, to_write) = mpsc::channel();
+        let (read, replies) = mpsc::channel();
+        // Neither a child that does not read nor one that does not write may hold up this thread,
+        // which keeps the deadline. Both threads end when the child does.
+        let threads = thread("requests", move || write_all(stdin, &to_write))
+            .and_then(|()| thread("replies", move || read_all(stdout, &read)));
+        let worker = Worker { child, requests, replies, stderr, lost: None };
+        match threads {
+            Ok(()) => Ok(worker),
+            // Dropping the worker ends the child.
+            Err(error) => Err(fail(error)),
+        }
     }
 
     /// Loads a file; the child asks for what it requires.
@@ -109,10 +110,10 @@ impl Worker {
         patience: Duration,
     ) -> Result<LoadReply, Lost> {
         let end = Instant::now() + patience;
-        self.send(&Request::Load(Box::new(request)))?;
+        self.send(Request::Load(Box::new(request)))?;
         loop {
             match self.receive(end, patience)? {
-                Reply::Need(name) => self.send(&Request::Module(modules.find(&name)))?,
+                Reply::Need(name) => self.send(Request::Module(modules.find(&name)))?,
                 Reply::Loaded(loaded) => return Ok(*loaded),
                 Reply::Checked(_) | Reply::Progress { .. } | Reply::Ran(_) => {
                     return Err(self.give_up(out_of_turn()));
@@ -132,10 +133,10 @@ impl Worker {
         patience: Duration,
     ) -> Result<Checked, Lost> {
         let end = Instant::now() + patience;
-        self.send(&Request::Check(Box::new(request)))?;
+        self.send(Request::Check(Box::new(request)))?;
         loop {
             match self.receive(end, patience)? {
-                Reply::Need(name) => self.send(&Request::Module(modules.find(&name)))?,
+                Reply::Need(name) => self.send(Request::Module(modules.find(&name)))?,
                 Reply::Checked(checked) => return Ok(*checked),
                 Reply::Loaded(_) | Reply::Progress { .. } | Reply::Ran(_) => {
                     return Err(self.give_up(out_of_turn()));
@@ -155,7 +156,7 @@ impl Worker {
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<RunReply, Lost> {
         let end = Instant::now() + patience;
-        self.send(&Request::Run(Box::new(request)))?;
+        self.send(Request::Run(Box::new(request)))?;
         loop {
             match self.receive(end, patience)? {
                 Reply::Progress { done, total } => progress(done, total),
@@ -172,12 +173,12 @@ impl Worker {
         self.lost.is_some()
     }
 
-    fn send(&mut self, request: &Request) -> Result<(), Lost> {
+    fn send(&mut self, request: Request) -> Result<(), Lost> {
         if let Some(lost) = &self.lost {
             return Err(lost.clone());
         }
-        // A write fails where the child has ended: how it ended says more than the error.
-        protocol::write(&mut self.requests, request).map_err(|_| self.ended())
+        // Nobody takes requests any more where the child has ended: how it ended says more.
+        self.requests.send(request).map_err(|_| self.ended())
     }
 
     fn receive(&mut self, end: Instant, patience: Duration) -> Result<Reply, Lost> {
@@ -230,6 +231,28 @@ impl Drop for Worker {
     }
 }
 
+fn thread(name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    std::thread::Builder::new().name(name.into()).spawn(run).map(|_| ())
+}
+
+fn write_all(mut to: ChildStdin, requests: &Receiver<Request>) {
+    while let Ok(request) = requests.recv() {
+        if protocol::write(&mut to, &request).is_err() {
+            return;
+        }
+    }
+}
+
+fn read_all(mut from: ChildStdout, replies: &Sender<io::Result<Option<Reply>>>) {
+    loop {
+        let reply = protocol::read::<Reply>(&mut from);
+        let last = !matches!(reply, Ok(Some(_)));
+        if replies.send(reply).is_err() || last {
+            return;
+        }
+    }
+}
+
 fn out_of_turn() -> Lost {
     Lost::Bug("it answered out of turn".into())
 }
@@ -238,6 +261,9 @@ fn out_of_turn() -> Lost {
 fn told(status: ExitStatus, said: &str) -> Lost {
     let first = said.lines().next().unwrap_or_default();
     let tail = if first.is_empty() { String::new() } else { format!(": {first}") };
+    if status.code() == Some(i32::from(super::UNFENCED)) {
+        return Lost::Start(first.into());
+    }
     if status.code() == Some(i32::from(super::PANICKED)) {
         return Lost::Bug(if said.is_empty() { "it said nothing".into() } else { said.into() });
     }

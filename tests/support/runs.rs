@@ -156,6 +156,7 @@ pub fn run(policy: &Policy, ticks: usize) -> Run {
         printed: Vec::new(),
         faults: Vec::new(),
         ended: None,
+        never: Vec::new(),
         notes: vec!["p95 is neither per replica nor modelled: used as recorded".into()],
         score: Score::default(),
     };
@@ -243,6 +244,7 @@ pub fn silent(policy: &Policy) -> Run {
         printed: vec![Printed { tick: Some(0), text: "nothing to do".into() }],
         faults: Vec::new(),
         ended: None,
+        never: Vec::new(),
         notes: vec![
             "The script declares its own `metrics`, `scale_out` and `scale_in`: these hide the engine's, so nothing could ever scale".into(),
             "No sample was given: one tick with no metrics and 1 replica".into(),

@@ -82,6 +82,12 @@ fn the_window_is_a_clamp_of_the_current_count_over_the_raw_proposals() {
     let mut world = World::new(1, 99, 10).track(1, 10.0).with(|p| p.stabilization_window.scale_in = secs(45));
     // 8 is the most of the last 45 s until it is exactly that old.
     assert_eq!(rps(&mut world, &[80.0, 50.0, 40.0, 40.0, 40.0]), [8, 8, 8, 5, 4]);
+    // So it is where the other window keeps it on record for longer.
+    let mut world = World::new(1, 99, 10).track(1, 10.0).with(|p| {
+        p.stabilization_window.scale_in = secs(45);
+        p.stabilization_window.scale_out = secs(300);
+    });
+    assert_eq!(rps(&mut world, &[80.0, 50.0, 40.0, 40.0, 40.0]), [8, 8, 8, 5, 4]);
     let mut world =
         World::new(1, 99, 10).track(1, 10.0).with(|p| p.stabilization_window.scale_out = secs(45));
     assert_eq!(rps(&mut world, &[120.0, 200.0, 110.0, 200.0, 200.0, 200.0]), [12, 12, 12, 12, 12, 20]);
@@ -134,7 +140,9 @@ fn of_several_limits_the_widest_the_narrowest_or_none() {
 
 #[test]
 fn a_change_exactly_as_old_as_the_period_is_outside() {
-    let mut world = limited(10, 1000, &[(Amount::Replicas(3), 30)], Select::Max);
+    // The wider limit keeps the older change on record.
+    let limits = [(Amount::Replicas(3), 30), (Amount::Replicas(100), 300)];
+    let mut world = limited(10, 1000, &limits, Select::Min);
     assert_eq!(world.ticks(5, [0.0; 3]), [13, 13, 16, 16, 19]);
 }
 

@@ -45,6 +45,8 @@ fn tracking_uses_ready_replicas_for_averages_and_none_for_totals() {
         (0, [0.78, 0.0, 0.0], 8, 11),
         // 5 x 0.78 / 0.6 = 6.5, but above target it is never fewer
         (0, [0.78, 0.0, 0.0], 5, 10),
+        // 20 x 0.48 / 0.6 = 16 with those that are ending, but below target it is never more
+        (0, [0.48, 0.0, 0.0], 20, 10),
         // 1250 / 120 = 10.4: not less than 10, within 10 % of it
         (1, [0.0, 1250.0, 0.0], 5, 10),
         (1, [0.0, 1321.0, 0.0], 5, 12),
@@ -197,9 +199,13 @@ fn fallback_raises_after_its_time_and_never_lowers() {
     };
     assert_eq!(world(3).ticks(4, [NONE, 0.0, 0.0]), [3, 3, 8, 8]);
     assert_eq!(world(12).ticks(4, [NONE, 0.0, 0.0]), [12, 12, 12, 12]);
-    // At zero an average has no value, which is no loss.
-    let mut asleep = world(0).with(|p| p.replicas.min.value = 0);
+    // Where no replica is there or ready, an average has no value, which is no loss.
+    let mut asleep = world(0).out(add(1), above(0, 0.8)).with(|p| p.replicas.min.value = 0);
     assert_eq!(asleep.ticks(4, [NONE, 0.0, 0.0]), [0, 0, 0, 0]);
+    let mut starting = world(3).out(add(1), above(0, 0.8));
+    starting.ready = Some(0);
+    assert_eq!(starting.ticks(4, [NONE, 0.0, 0.0]), [3, 3, 3, 3]);
+    assert!(starting.look([NONE, 0.0, 0.0]).events.is_empty());
 }
 
 #[test]

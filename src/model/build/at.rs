@@ -3,9 +3,11 @@
 //! May import: `text`, `model`.
 
 use super::catalogue::Catalogue;
+use super::read::shown;
 use crate::model::finding::{Finding, Label};
 use crate::model::raw::{Key, Node, Place, RawTable, RawValue, Read};
 use crate::text::{LineIndex, Source, Span};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// A place in one of the sources at hand.
@@ -48,15 +50,15 @@ pub(super) struct Builder<'a> {
     /// The source of the policies first, then what it required.
     sources: Vec<(&'a Source, LineIndex)>,
     pub catalogue: &'a dyn Catalogue,
-    /// What functions read of their first parameter.
-    pub reads: &'a [Read],
+    /// What functions read of their first parameter, by the function's place.
+    pub reads: HashMap<Span, Vec<&'a Read>>,
     pub findings: Vec<Finding>,
 }
 
 impl<'a> Builder<'a> {
     pub fn new(sources: impl IntoIterator<Item = &'a Source>, catalogue: &'a dyn Catalogue) -> Builder<'a> {
         let sources = sources.into_iter().map(|s| (s, LineIndex::new(&s.text))).collect();
-        Builder { sources, catalogue, reads: &[], findings: Vec::new() }
+        Builder { sources, catalogue, reads: HashMap::new(), findings: Vec::new() }
     }
 
     /// The place of a line, in whichever source it is; `None` where it is not known.
@@ -102,8 +104,8 @@ impl<'a> Builder<'a> {
             Key::Index(at) => n.index(*at),
         });
         let path = match (&key, parent.path.is_empty()) {
-            (Key::Field(name), true) => name.clone(),
-            (Key::Field(name), false) => format!("{}.{name}", parent.path),
+            (Key::Field(name), true) => shown(name),
+            (Key::Field(name), false) => format!("{}.{}", parent.path, shown(name)),
             (Key::Index(at), _) => format!("{}[{at}]", parent.path),
         };
         let (place, key) = match node {

@@ -77,19 +77,8 @@ pub(super) fn tolerance<'a>(b: &mut Builder<'a>, table: &Table<'a>) -> Option<Pe
     })
 }
 
-/// The defaults of Kubernetes: +4 or 100 % a 15 s out, whichever is more; 100 % a 15 s in.
-fn kubernetes() -> (RateLimit, RateLimit) {
-    let per = Duration::from_secs(15);
-    let all = Limit { amount: Amount::Percent(100.0), per };
-    let four = Limit { amount: Amount::Replicas(4), per };
-    (
-        RateLimit { select: Select::Max, limits: vec![four, all] },
-        RateLimit { select: Select::Max, limits: vec![all] },
-    )
-}
-
 pub(super) fn rate_limit<'a>(b: &mut Builder<'a>, table: &Table<'a>) -> Option<PerDirection<RateLimit>> {
-    let (out, in_) = kubernetes();
+    let PerDirection { scale_out: out, scale_in: in_ } = RateLimit::kubernetes();
     let Some(at) = b.field(table, "rate_limit") else {
         return Some(PerDirection { scale_out: out, scale_in: in_ });
     };

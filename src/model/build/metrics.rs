@@ -2,7 +2,7 @@
 //! from is read in `sources`. May import: `text`, `model`.
 
 use super::at::{At, Builder, Table, Where};
-use super::read::{Known, Shape, figure, quoted, suggestion};
+use super::read::{Known, Shape, figure, quoted, shown, suggestion};
 use super::sources;
 use crate::model::finding::did_you_mean;
 use crate::model::policy::{Metric, Missing, Model, Per, Predict, Unit};
@@ -76,13 +76,13 @@ impl<'a> Metrics<'a> {
             let names = || self.declared.iter().map(|d| d.name.as_str());
             let all = names().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ");
             let help = match all.is_empty() {
-                true => format!("declare it: metrics = {{ {name} = … }}"),
+                true => format!("declare it: metrics = {{ {} = … }}", shown(name)),
                 false => suggestion(did_you_mean(name, names()), &format!("declared metrics are {all}")),
             };
             b.error(
                 "unknown-metric",
                 place,
-                format!("{by} names the metric `{name}`, which is not declared"),
+                format!("{by} names the metric `{}`, which is not declared", shown(name)),
                 help,
             );
         }
@@ -96,7 +96,8 @@ impl<'a> Metrics<'a> {
             return;
         }
         let mut seen: Vec<&str> = Vec::new();
-        for read in b.reads.iter().filter(|r| r.function == function.span() && r.name != "has") {
+        let reads = b.reads.get(&function.span()).cloned().unwrap_or_default();
+        for read in reads.into_iter().filter(|r| r.name != "has") {
             if !seen.contains(&read.name.as_str()) {
                 seen.push(&read.name);
                 let place = Where { span: read.span, ..function.place.clone() };

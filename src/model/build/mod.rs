@@ -46,7 +46,9 @@ pub struct File<'a> {
 pub fn policies(file: &File<'_>) -> (Vec<Policy>, Vec<Finding>) {
     let sources = std::iter::once(file.source).chain(file.required);
     let mut builder = Builder::new(sources, file.catalogue);
-    builder.reads = &file.outline.reads;
+    for read in &file.outline.reads {
+        builder.reads.entry(read.function).or_default().push(read);
+    }
     let mut taken = vec![false; file.outline.policies.len()];
     let mut names: Vec<(&str, Where)> = Vec::new();
     let mut built = Vec::new();
@@ -71,7 +73,7 @@ pub fn policies(file: &File<'_>) -> (Vec<Policy>, Vec<Finding>) {
                     builder.error(
                         "duplicate-name",
                         &name,
-                        format!("two policies of this file are named \"{}\"", raw.name),
+                        format!("two policies of this file are named {}", read::quoted(&raw.name)),
                         "give each policy a name of its own: state, reports and samples go by it",
                     );
                     builder.also(&first, "the first of them");

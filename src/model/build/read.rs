@@ -321,7 +321,7 @@ impl<'a> Builder<'a> {
                 self.error(
                     "unknown-field",
                     &entry.key,
-                    format!("{what} is a list, and `{key}` is a field"),
+                    format!("{what} is a list, and `{}` is a field", shown(key)),
                     "put the entries between braces of their own: { { … }, { … } }",
                 );
             }
@@ -379,7 +379,7 @@ impl<'a> Builder<'a> {
         self.error(
             "unknown-field",
             &entry.key,
-            format!("{what} has no field `{key}`"),
+            format!("{what} has no field `{}`", shown(key)),
             suggestion(near, &format!("fields are {all}")),
         );
     }
@@ -453,7 +453,12 @@ pub(super) fn figure(n: f64) -> String {
 
 /// A text in quotes, shortened and on one line.
 pub(super) fn quoted(text: &str) -> String {
-    let mut out = String::from("\"");
+    format!("\"{}\"", shown(text))
+}
+
+/// A text shortened and on one line.
+pub(super) fn shown(text: &str) -> String {
+    let mut out = String::new();
     for (i, c) in text.chars().enumerate() {
         if i == 40 {
             out.push('…');
@@ -466,7 +471,6 @@ pub(super) fn quoted(text: &str) -> String {
             c => out.push(c),
         }
     }
-    out.push('"');
     out
 }
 

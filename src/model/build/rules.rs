@@ -3,7 +3,7 @@
 
 use super::at::{At, Builder, Table};
 use super::metrics::{Metrics, check_unit};
-use super::read::{Known, Shape, quoted, suggestion};
+use super::read::{Known, Shape, quoted, shown, suggestion};
 use crate::model::decision::EventKind;
 use crate::model::finding::did_you_mean;
 use crate::model::policy::{Action, Activation, Form, Hook, Per, Replicas, Rule, Schedule, Track};
@@ -341,7 +341,7 @@ pub(super) fn hooks<'a>(b: &mut Builder<'a>, policy: &Table<'a>) -> Option<Vec<H
             b.error(
                 "unknown-event",
                 &at.key,
-                format!("there is no event `{name}`"),
+                format!("there is no event `{}`", shown(name)),
                 suggestion(did_you_mean(name, kinds()), &format!("events are {all}")),
             );
         }

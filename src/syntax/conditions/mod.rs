@@ -308,6 +308,6 @@ impl<'t> Visitor<'t> for Collector<'t> {
 }
 
 /// A place in a source.
-fn at(source: &Arc<str>, node: &impl full_moon::node::Node) -> At {
+fn at(source: &Arc<str>, node: &impl super::place::Placed) -> At {
     At { source: source.clone(), span: span(node) }
 }

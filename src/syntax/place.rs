@@ -1,0 +1,223 @@
+//! Places of parts of the tree. full_moon can tell them too, but takes time exponential in the
+//! depth of some (`x[x[x[…]]]`), and leaves the closing bracket of an index out.
+//!
+//! May import: `text`.
+
+use crate::text::Span;
+use full_moon::ast::{
+    Call, Expression, FunctionArgs, FunctionBody, FunctionCall, Index, LastStmt, Prefix, Return, Stmt,
+    Suffix, TableConstructor, UnOp, Var,
+};
+use full_moon::tokenizer::TokenReference;
+
+/// A part of the tree that has a place.
+pub trait Placed {
+    /// Its span; empty at 0 for what recovery made up.
+    fn place(&self) -> Span;
+}
+
+impl Placed for TokenReference {
+    fn place(&self) -> Span {
+        token(self)
+    }
+}
+
+impl Placed for Expression {
+    fn place(&self) -> Span {
+        expression(self)
+    }
+}
+
+impl Placed for FunctionCall {
+    fn place(&self) -> Span {
+        call(self)
+    }
+}
+
+impl<T: Placed + ?Sized> Placed for Box<T> {
+    fn place(&self) -> Span {
+        (**self).place()
+    }
+}
+
+/// A function from its parameters on.
+impl Placed for FunctionBody {
+    fn place(&self) -> Span {
+        between(self.parameters_parentheses().tokens().0, self.end_token())
+    }
+}
+
+impl Placed for TableConstructor {
+    fn place(&self) -> Span {
+        between(self.braces().tokens().0, self.braces().tokens().1)
+    }
+}
+
+/// A block from its first word to its `end`; of a plain statement, its first word.
+impl Placed for Stmt {
+    fn place(&self) -> Span {
+        match self {
+            Stmt::If(s) => between(s.if_token(), s.end_token()),
+            Stmt::While(s) => between(s.while_token(), s.end_token()),
+            Stmt::Repeat(s) => between(s.repeat_token(), s.until_token()),
+            Stmt::NumericFor(s) => between(s.for_token(), s.end_token()),
+            Stmt::GenericFor(s) => between(s.for_token(), s.end_token()),
+            Stmt::Do(s) => between(s.do_token(), s.end_token()),
+            Stmt::FunctionDeclaration(s) => between(s.function_token(), s.body().end_token()),
+            Stmt::LocalFunction(s) => between(s.local_token(), s.body().end_token()),
+            Stmt::LocalAssignment(s) => token(s.local_token()),
+            Stmt::FunctionCall(s) => call(s),
+            Stmt::Assignment(s) => token(s.equal_token()),
+            _ => Span::default(),
+        }
+    }
+}
+
+/// The word `return`.
+impl Placed for Return {
+    fn place(&self) -> Span {
+        token(self.token())
+    }
+}
+
+impl Placed for LastStmt {
+    fn place(&self) -> Span {
+        match self {
+            LastStmt::Return(s) => s.place(),
+            LastStmt::Break(word) | LastStmt::Continue(word) => token(word),
+            _ => Span::default(),
+        }
+    }
+}
+
+/// The span of a token; empty at 0 for one that recovery made up.
+pub(super) fn token(token: &TokenReference) -> Span {
+    let token = token.token();
+    Span::new(token.start_position().bytes(), token.end_position().bytes())
+}
+
+/// The line of a token, from 1.
+pub(super) fn line(token: &TokenReference) -> u32 {
+    u32::try_from(token.token().start_position().line()).unwrap_or(u32::MAX)
+}
+
+/// The span from one token to another.
+pub(super) fn between(first: &TokenReference, last: &TokenReference) -> Span {
+    Span::new(token(first).start as usize, token(last).end as usize)
+}
+
+/// The span of an expression; without the type, where one is asserted.
+pub(super) fn expression(e: &Expression) -> Span {
+    match (first(e), last(e)) {
+        (Some(first), Some(last)) => between(first, last),
+        _ => Span::default(),
+    }
+}
+
+/// The span of a call.
+pub(super) fn call(call: &FunctionCall) -> Span {
+    let start = match call.prefix() {
+        Prefix::Name(name) => Some(name),
+        Prefix::Expression(e) => first(e),
+        _ => None,
+    };
+    match (start, last_of_call(call)) {
+        (Some(first), Some(last)) => between(first, last),
+        _ => Span::default(),
+    }
+}
+
+/// The span of what a call is given.
+pub(super) fn arguments(arguments: &FunctionArgs) -> Span {
+    match arguments {
+        FunctionArgs::Parentheses { parentheses, .. } => {
+            between(parentheses.tokens().0, parentheses.tokens().1)
+        }
+        FunctionArgs::String(text) => token(text),
+        FunctionArgs::TableConstructor(table) => {
+            between(table.braces().tokens().0, table.braces().tokens().1)
+        }
+        _ => Span::default(),
+    }
+}
+
+/// The first token of an expression.
+pub(super) fn first(mut e: &Expression) -> Option<&TokenReference> {
+    loop {
+        e = match e {
+            Expression::BinaryOperator { lhs, .. } => lhs,
+            Expression::TypeAssertion { expression, .. } => expression,
+            Expression::FunctionCall(call) => match call.prefix() {
+                Prefix::Expression(e) => e,
+                Prefix::Name(name) => return Some(name),
+                _ => return None,
+            },
+            Expression::Var(Var::Expression(inside)) => match inside.prefix() {
+                Prefix::Expression(e) => e,
+                Prefix::Name(name) => return Some(name),
+                _ => return None,
+            },
+            Expression::Parentheses { contained, .. } => return Some(contained.tokens().0),
+            Expression::UnaryOperator { unop: UnOp::Minus(t) | UnOp::Not(t) | UnOp::Hash(t), .. } => {
+                return Some(t);
+            }
+            Expression::Function(function) => {
+                let attribute = function.attributes().next().map(|a| a.at_sign());
+                return Some(attribute.unwrap_or(function.function_token()));
+            }
+            Expression::IfExpression(choice) => return Some(choice.if_token()),
+            Expression::InterpolatedString(text) => {
+                return Some(text.segments().next().map_or(text.last_string(), |s| &s.literal));
+            }
+            Expression::TableConstructor(table) => return Some(table.braces().tokens().0),
+            Expression::Number(t) | Expression::String(t) | Expression::Symbol(t) => return Some(t),
+            Expression::Var(Var::Name(t)) => return Some(t),
+            _ => return None,
+        }
+    }
+}
+
+/// The last token of an expression.
+fn last(mut e: &Expression) -> Option<&TokenReference> {
+    loop {
+        e = match e {
+            Expression::BinaryOperator { rhs, .. } => rhs,
+            Expression::TypeAssertion { expression, .. } | Expression::UnaryOperator { expression, .. } => {
+                expression
+            }
+            Expression::IfExpression(choice) => choice.else_expression(),
+            Expression::FunctionCall(call) => return last_of_call(call),
+            Expression::Var(Var::Expression(inside)) => {
+                return inside.suffixes().last().and_then(last_of_suffix);
+            }
+            Expression::Parentheses { contained, .. } => return Some(contained.tokens().1),
+            Expression::Function(function) => return Some(function.body().end_token()),
+            Expression::InterpolatedString(text) => return Some(text.last_string()),
+            Expression::TableConstructor(table) => return Some(table.braces().tokens().1),
+            Expression::Number(t) | Expression::String(t) | Expression::Symbol(t) => return Some(t),
+            Expression::Var(Var::Name(t)) => return Some(t),
+            _ => return None,
+        }
+    }
+}
+
+fn last_of_call(call: &FunctionCall) -> Option<&TokenReference> {
+    call.suffixes().last().and_then(last_of_suffix)
+}
+
+fn last_of_suffix(suffix: &Suffix) -> Option<&TokenReference> {
+    let arguments = match suffix {
+        Suffix::Index(Index::Brackets { brackets, .. }) => return Some(brackets.tokens().1),
+        Suffix::Index(Index::Dot { name, .. }) => return Some(name),
+        Suffix::TypeInstantiation(types) => return Some(types.outer_arrows().tokens().1),
+        Suffix::Call(Call::AnonymousCall(arguments)) => &**arguments,
+        Suffix::Call(Call::MethodCall(method)) => method.args(),
+        _ => return None,
+    };
+    match arguments {
+        FunctionArgs::Parentheses { parentheses, .. } => Some(parentheses.tokens().1),
+        FunctionArgs::String(text) => Some(text),
+        FunctionArgs::TableConstructor(table) => Some(table.braces().tokens().1),
+        _ => None,
+    }
+}
