@@ -92,6 +92,15 @@ pub struct Check {
     /// From which level on findings fail the check [default: that of luascale.yaml, else warning]
     #[arg(long, value_enum, value_name = "LEVEL", help_heading = "Rules")]
     pub fail_on: Option<FailOnArg>,
+    /// Make the fixes that keep the meaning, and tell what is left
+    #[arg(long, help_heading = "Fixes")]
+    pub fix: bool,
+    /// With --fix or --diff-fix: make fixes that may change the meaning too
+    #[arg(long, help_heading = "Fixes")]
+    pub unsafe_fixes: bool,
+    /// Print what --fix would change as a diff, and change nothing
+    #[arg(long, conflicts_with = "fix", help_heading = "Fixes")]
+    pub diff_fix: bool,
     /// What to print
     #[arg(long, value_enum, default_value_t = CheckFormat::Text, value_name = "FORMAT", help_heading = "Output")]
     pub format: CheckFormat,
@@ -124,6 +133,18 @@ pub enum CheckFormat {
     Text,
     /// For programs; the schema is in docs/schema.
     Json,
+    /// SARIF 2.1.0, for code scanning.
+    Sarif,
+    /// Workflow commands of GitHub Actions.
+    Github,
+    /// Code quality report of GitLab.
+    Gitlab,
+    /// For continuous integration.
+    Junit,
+    /// Checkstyle's XML.
+    Checkstyle,
+    /// Reviewdog's diagnostics, with suggestions.
+    Rdjson,
 }
 
 /// `luascale explain`.

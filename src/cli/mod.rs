@@ -3,6 +3,7 @@
 mod args;
 mod check;
 mod dry_run;
+mod edited;
 mod explain;
 mod failure;
 mod files;

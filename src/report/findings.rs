@@ -2,7 +2,7 @@
 
 use super::paint::clean;
 use super::{Charset, Layout};
-use crate::model::{Finding, Label, Level};
+use crate::model::{Edit, Finding, Label, Level};
 use crate::text::{LineIndex, Source, Span};
 use miette::{
     Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError, MietteSpanContents,
@@ -69,10 +69,14 @@ pub fn summary(findings: &[Finding], files: usize, suppressed: usize) -> String 
         .map(|(n, w)| many(n, w))
         .collect();
     let files = many(files, "file");
+    let fixable = findings.iter().filter(|f| f.fix.as_ref().is_some_and(|fix| fix.safe)).count();
     let beside = if suppressed > 0 { format!(" ({suppressed} suppressed)") } else { String::new() };
     match counts.as_slice() {
         [] => format!("{files} checked, nothing found{beside}\n"),
-        counts => format!("\n{} in {files}{beside}\n", counts.join(", ")),
+        counts => {
+            let fix = if fixable > 0 { format!("; --fix cures {fixable}") } else { String::new() };
+            format!("\n{} in {files}{beside}{fix}\n", counts.join(", "))
+        }
     }
 }
 
@@ -104,6 +108,8 @@ pub fn findings_values(findings: &[Finding], sources: &[Source]) -> Vec<Value> {
             "text": label.text,
         })
     };
+    let edit =
+        |edit: &Edit| label(&Label { source: edit.source.clone(), span: edit.span, text: edit.text.clone() });
     sorted(findings)
         .into_iter()
         .map(|f| {
@@ -113,6 +119,11 @@ pub fn findings_values(findings: &[Finding], sources: &[Source]) -> Vec<Value> {
                 "message": f.message,
                 "help": f.help,
                 "labels": f.labels.iter().map(label).collect::<Vec<_>>(),
+                "fix": f.fix.as_ref().map(|fix| json!({
+                    "title": fix.title,
+                    "safe": fix.safe,
+                    "edits": fix.edits.iter().map(edit).collect::<Vec<_>>(),
+                })),
             })
         })
         .collect()
