@@ -359,3 +359,68 @@ fn json_is_as_its_schema_says() {
     assert_valid("docs/schema/findings.schema.json", &document);
     assert!(document["findings"].as_array().unwrap().iter().any(|f| f["fix"].is_object()));
 }
+
+#[test]
+fn a_baseline_lets_known_findings_be_and_only_ever_shrinks() {
+    let folder = Folder::with(&[("p/web.lua", &doubled("")), ("p/bad.lua", BAD)]);
+    let check = |more: &[&str]| {
+        let args = [&["check", "p/web.lua", "--baseline", "base.json", "--format", "json"], more].concat();
+        folder.luascale(&args)
+    };
+    check(&[]).expect(64).says("--update-baseline");
+    check(&["--update-baseline"]).expect(0).says("wrote base.json");
+    assert_eq!(rules(&check(&[]).expect(0)), [""; 0]);
+    // Lines move, and what is known stays so; a second of the kind is new.
+    let moved = format!("\n\n{}", doubled(""));
+    folder.write("p/web.lua", moved.as_bytes());
+    check(&[]).expect(0).says("1 known to the baseline");
+    folder.write("p/web.lua", format!("{moved}{}", doubled("").replace("web", "api")).as_bytes());
+    assert_eq!(rules(&check(&["--update-baseline"]).expect(1)), ["duplicate-key"]);
+    // What keeps a policy from loading is never known.
+    folder.luascale(&["check", "p/bad.lua", "--baseline", "b.json", "--update-baseline"]).expect(1);
+    assert!(!folder.read("b.json").contains("bad-cron"));
+    // Cured ones are told, and taken out.
+    folder.write("p/web.lua", GOOD.as_bytes());
+    check(&[]).expect(0).says("1 of the baseline cured");
+    check(&["--update-baseline"]).expect(0);
+    folder.write("p/web.lua", moved.as_bytes());
+    check(&["--update-baseline"]).expect(1);
+    folder.write("luascale.yaml", b"lint:\n  baseline: own.json\n");
+    folder.luascale(&["check", "p/web.lua", "--update-baseline"]).expect(0);
+    folder.luascale(&["check", "p/web.lua"]).expect(0);
+    folder.write("own.json", b"{}");
+    folder.luascale(&["check", "p/web.lua"]).expect(64).says("own.json is no baseline");
+}
+
+#[test]
+fn standard_input_is_checked_under_the_name_that_it_is_given() {
+    let folder =
+        Folder::with(&[("lib/hot.lua", "return { hot = 0.5 }\n"), ("luascale.yaml", ""), ("p/x.lua", "")]);
+    let text = "local lib = require \"lib.hot\"\npolicy \"w\" { replicas = { max = 3 }, interval = \"x\", metrics = { cpu = { unit = \"ratio\", per = \"replica\" } }, track = { cpu = lib.hot } }\n";
+    let input = folder.write("input.txt", text.as_bytes());
+    let ran = |args: &[&str]| {
+        let mut command = folder.command(args, &[]);
+        command.stdin(std::fs::File::open(&input).unwrap());
+        support::run_with_input(command, std::time::Duration::from_secs(60))
+    };
+    let json = ran(&["check", "--stdin", "p/new.lua", "--format", "json"]).expect(1).json();
+    assert_eq!(json["findings"].as_array().unwrap().len(), 1, "{json}");
+    assert_eq!(json["findings"][0]["rule"], "bad-duration");
+    assert_eq!(json["findings"][0]["labels"][0]["source"], "p/new.lua");
+    ran(&["check", "--stdin"]).expect(64);
+    ran(&["check", "--stdin", "a.lua", "b.lua"]).expect(64);
+    assert!(!folder.path().join("p/new.lua").exists());
+}
+
+#[test]
+fn statistics_completions_and_the_manual_are_printed() {
+    let folder = Folder::with(&[("a.lua", &doubled("")), ("b.lua", &doubled("")), ("c.lua", BAD)]);
+    let ran = folder.luascale(&["check", "--statistics"]).expect(1);
+    assert!(ran.stdout.starts_with("2  warning  duplicate-key\n1  error    bad-cron\n"), "{}", ran.stdout);
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        folder.luascale(&["completions", shell]).expect(0).says("fail-on");
+    }
+    let man = folder.luascale(&["man"]).expect(0);
+    man.says(".TH luascale").says("update\\-baseline");
+    assert!(!man.stdout.contains("__worker"));
+}

@@ -5,15 +5,18 @@ use super::edited::Edited;
 use super::failure::{Failure, status};
 use super::project::{Gathered, Project};
 use super::terminal::Terminal;
-use super::{Outcome, files, jobs};
+use super::{Outcome, files, jobs, known};
 use crate::config::FailOn;
+use crate::lint::baseline::Texts;
 use crate::lint::{self, Checked, Group, Review, Settings, settings};
 use crate::lua::Limits;
 use crate::model::{Finding, Level};
+use crate::report::places::Places;
 use crate::report::{self, hosts};
 use crate::syntax::Parsed;
 use crate::text::{Source, Span, Spanned};
 use crate::worker::{LoadRequest, Lost, Worker, own_binary};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -22,7 +25,12 @@ const MOST_PASSES: usize = 10;
 
 /// Runs the command.
 pub fn run(args: &Check, terminal: &Terminal) -> Outcome {
-    let Gathered { projects, findings: mut unusable, mut sources } = Project::gather(&args.paths)?;
+    let mut edited = Edited::default();
+    if args.stdin {
+        edited.given = Some(given(args)?);
+    }
+    let Gathered { projects, findings: mut unusable, mut sources } =
+        Project::gather(&args.paths, args.stdin)?;
     for name in args.select.iter().chain(&args.ignore) {
         if let Some(help) = settings::unknown(name) {
             return Err(Failure::usage(format!("no rule and no family is named {name}")).hint(help));
@@ -37,20 +45,28 @@ pub fn run(args: &Check, terminal: &Terminal) -> Outcome {
     }
     let settings: Vec<Settings> = projects.iter().map(|project| asked(project, args)).collect();
     let work = Work { projects: &projects, settings: &settings, args, today: today() };
-    let mut edited = Edited::default();
-    let Seen { checked, review } = work.until_fixed(&mut edited, terminal)?;
+    let Seen { checked, mut review } = work.until_fixed(&mut edited, terminal)?;
     if args.diff_fix {
         terminal.print(&edited.diff(), args.output.as_deref())?;
         return Ok(if edited.files.is_empty() { status::CLEAN } else { status::FINDINGS });
     }
     edited.write()?;
-    let wrong = !unusable.is_empty();
-    let mut findings = unusable;
-    findings.extend(review.findings);
     let names: Vec<String> = work.files().map(|(_, path)| files::shown(path)).collect();
     let sources = all_sources(checked.iter().flatten(), sources);
     let base = files::base();
+    let baselines: Vec<Option<PathBuf>> = projects.iter().map(|project| baseline(project, args)).collect();
+    if args.update_baseline && baselines.iter().all(Option::is_none) {
+        return Err(Failure::usage("there is no baseline to update").hint("name one: --baseline FILE"));
+    }
+    let places = Places::new(&sources, &base);
+    let texts = Texts { sources: &sources, path: &|name| places.path(name) };
+    let known = known::apply(&mut review, &baselines, &texts, args.update_baseline)?;
+    let wrong = !unusable.is_empty();
+    let failing = review.told.iter().filter(|told| told.fails).count();
+    let mut findings = unusable;
+    findings.extend(review.findings());
     let text = match args.format {
+        CheckFormat::Text if args.statistics => report::findings::statistics(&findings, names.len()),
         CheckFormat::Text => {
             let layout = terminal.layout(false, false);
             let mut text = report::findings(&findings, &sources, &layout, true);
@@ -71,7 +87,17 @@ pub fn run(args: &Check, terminal: &Terminal) -> Outcome {
         let s = |n: usize| if n == 1 { "" } else { "s" };
         terminal.say(&format!("fixed {n} finding{} in {files} file{}", s(n), s(files)));
     }
-    Ok(match review.failing {
+    if known.known > 0 {
+        terminal.say(&format!("{} known to the baseline, not shown", known.known));
+    }
+    if known.cured > 0 {
+        terminal.say(&format!(
+            "{} of the baseline cured: take them out with --update-baseline, so that they stay so",
+            known.cured
+        ));
+    }
+    known.written.iter().for_each(|path| terminal.say(&format!("wrote {path}")));
+    Ok(match failing {
         _ if wrong => status::USAGE,
         0 => status::CLEAN,
         _ => status::FINDINGS,
@@ -107,7 +133,7 @@ impl Work<'_> {
             }
             let own: Vec<Source> =
                 seen.checked.iter().flatten().filter_map(|file| file.sources.first().cloned()).collect();
-            let fixed = lint::fix::apply(&own, &seen.review.findings, self.args.unsafe_fixes);
+            let fixed = lint::fix::apply(&own, &seen.review.findings(), self.args.unsafe_fixes);
             if fixed.sources.is_empty() {
                 return Ok(seen);
             }
@@ -123,6 +149,31 @@ impl Work<'_> {
         let review = lint::review(&groups, self.today);
         Ok(Seen { checked, review })
     }
+}
+
+/// The baseline of a project: that of the command line, else that of its configuration.
+fn baseline(project: &Project, args: &Check) -> Option<PathBuf> {
+    let own = project.config.lint.baseline.as_ref();
+    args.baseline.clone().or_else(|| Some(project.root.folder.join(&own?.value)))
+}
+
+/// Standard input, under the name of the one path.
+fn given(args: &Check) -> Result<Source, Failure> {
+    let [path] = args.paths.as_slice() else {
+        return Err(Failure::usage("--stdin checks one file").hint("give the one path that it is to have"));
+    };
+    let name = files::shown(path);
+    let mut bytes = Vec::new();
+    std::io::stdin()
+        .lock()
+        .take(files::MAX_SOURCE + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|e| Failure::environment(format!("cannot read standard input: {e}")))?;
+    if bytes.len() as u64 > files::MAX_SOURCE {
+        let most = files::MAX_SOURCE >> 20;
+        return Err(Failure::usage(format!("standard input is larger than {most} MiB")));
+    }
+    files::source(&name, bytes).map_err(|finding| Failure::usage(finding.message))
 }
 
 /// The day in UTC, which suppressions are held against.

@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 /// Files that fixes have changed, by name.
 #[derive(Default)]
 pub struct Edited {
+    /// A file as it came in, instead of what is on the disk.
+    pub given: Option<Source>,
     /// The files.
     pub files: BTreeMap<String, File>,
     /// How many findings were cured.
@@ -28,7 +30,8 @@ pub struct File {
 impl Edited {
     /// A file as it is now, where it was changed.
     pub fn get(&self, name: &str) -> Option<&Source> {
-        self.files.get(name).map(|file| &file.after)
+        let changed = self.files.get(name).map(|file| &file.after);
+        changed.or_else(|| self.given.as_ref().filter(|source| *source.name == *name))
     }
 
     /// Takes changes on; `before` are the files that they were made to.

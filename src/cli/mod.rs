@@ -8,6 +8,8 @@ mod explain;
 mod failure;
 mod files;
 mod jobs;
+mod known;
+mod manual;
 mod project;
 mod rules;
 mod terminal;
@@ -54,6 +56,8 @@ fn parsed() -> u8 {
         Command::Check(args) => check::run(&args, &terminal),
         Command::Explain(args) => explain::run(&args, &terminal),
         Command::Rules(args) => rules::run(&args, &terminal),
+        Command::Completions(args) => manual::completions(&args, &terminal),
+        Command::Man => manual::man(&terminal),
         Command::DryRun(args) => dry_run::run(&args, &terminal),
         Command::Test(args) => test::run(&args, &terminal),
         Command::Worker(args) => return serve(args.memory),

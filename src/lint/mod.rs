@@ -4,6 +4,7 @@
 //! metadata. Findings of loading (`unknown-field`, `bad-cron`) are rules too, with pages, raised
 //! elsewhere. May import: `text`, `model`, `syntax`, `decide`, `sim`.
 
+pub mod baseline;
 pub mod fix;
 pub mod intervals;
 pub mod page;
@@ -19,7 +20,7 @@ pub mod suppress;
 pub mod ticks;
 
 pub use page::{FixKind, Page};
-pub use review::{Group, Review, review};
+pub use review::{Group, Review, Told, review};
 pub use scopes::Scopes;
 pub use settings::Settings;
 pub use sink::Sink;

@@ -57,6 +57,25 @@ pub fn findings(findings: &[Finding], sources: &[Source], layout: &Layout, colou
     out
 }
 
+/// How often each rule was broken, most often first; ends with a line end.
+pub fn statistics(findings: &[Finding], files: usize) -> String {
+    let mut counts: Vec<(&str, Level, usize)> = Vec::new();
+    for finding in findings {
+        match counts.iter_mut().find(|(rule, ..)| *rule == finding.rule) {
+            Some((_, level, count)) => (*level, *count) = ((*level).max(finding.level), *count + 1),
+            None => counts.push((&finding.rule, finding.level, 1)),
+        }
+    }
+    counts.sort_by(|a, b| b.2.cmp(&a.2).then_with(|| a.0.cmp(b.0)));
+    let digits = counts.first().map_or(1, |(_, _, count)| count.to_string().len());
+    let mut out = String::new();
+    for (rule, level, count) in counts {
+        out.push_str(&format!("{count:>digits$}  {:<7}  {}\n", super::pages::level(level), clean(rule)));
+    }
+    out.push_str(&summary(findings, files, 0));
+    out
+}
+
 /// One line that counts findings and files; ends with a line end.
 pub fn summary(findings: &[Finding], files: usize, suppressed: usize) -> String {
     let many = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
