@@ -175,3 +175,252 @@ fn rules_are_selected_by_name_and_family_and_fail_from_a_level_on() {
     folder.write("luascale.yaml", b"lint:\n  ignore: [ duplicate-kye ]\n");
     folder.luascale(&["check", "web.lua"]).expect(64).says("luascale.yaml:2").says("duplicate-key");
 }
+
+#[test]
+fn fixes_are_made_until_there_is_none_and_a_diff_changes_nothing() {
+    let text = doubled("  -- luascale: allow(duplicate-kye, bad-name): generated\n");
+    let folder = Folder::with(&[("web.lua", &text), ("other.lua", &text)]);
+    let ran = folder.luascale(&["check", "web.lua", "--diff-fix"]).expect(1);
+    assert_eq!(folder.read("web.lua"), text);
+    assert!(ran.stdout.starts_with("--- a/web.lua\n+++ b/web.lua\n@@"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("\n+  -- luascale: allow(duplicate-key): generated\n"), "{}", ran.stdout);
+    folder.luascale(&["check", "web.lua", "--fix"]).expect(0).says("fixed 2 findings in 1 file");
+    let fixed = folder.read("web.lua");
+    assert_eq!(fixed, doubled("  -- luascale: allow(duplicate-key): generated\n"));
+    assert_eq!(folder.read("other.lua"), text);
+    assert_eq!(folder.luascale(&["check", "web.lua", "--diff-fix"]).expect(0).stdout, "");
+    // What may change the meaning needs leave.
+    folder.write("web.lua", doubled("  -- luascale: allow(duplicate-key)\n").as_bytes());
+    folder.luascale(&["check", "web.lua", "--fix"]).expect(1).says("suppression-without-reason");
+    folder.luascale(&["check", "web.lua", "--fix", "--unsafe-fixes", "--ignore", "duplicate-key"]).expect(0);
+    assert_eq!(folder.read("web.lua"), doubled(""));
+    // No file is left beside those that were written.
+    let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert_eq!(left.len(), 2, "{left:?}");
+}
+
+/// A folder whose paths and texts are hostile to every format.
+fn hostile() -> Folder {
+    let folder = Folder::with(&[("good.lua", GOOD)]);
+    let policy =
+        "policy \"a<&>\\\"b]]>%,::\" { replicas = { max = 1 }, [\"x\\r\\n::error::ü\"] = 2, banana = 2 }\n";
+    let path = if cfg!(unix) { "we,ird%: <\"&ü>.lua" } else { "we,ird%ü.lua" };
+    folder.write(path, policy.as_bytes());
+    folder.write("late.lua", doubled("  -- luascale: allow(bad-name, duplicate-key): x\n").as_bytes());
+    folder
+}
+
+fn printed(folder: &Folder, format: &str) -> String {
+    let ran = folder.luascale(&["check", ".", "--format", format]).expect(1);
+    assert_eq!(ran.stderr, "");
+    ran.stdout
+}
+
+fn assert_valid(schema: &str, document: &serde_json::Value) {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(schema);
+    let mut schema: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    // SARIF's schema has one pattern with a stray bracket, which no strict engine compiles; nothing
+    // here writes the field.
+    for part in ["run", "toolComponent"] {
+        if let Some(language) = schema.pointer_mut(&format!("/definitions/{part}/properties/language")) {
+            language.as_object_mut().unwrap().remove("pattern");
+        }
+    }
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let errors: Vec<String> =
+        validator.iter_errors(document).map(|e| format!("{} at {}", e, e.instance_path())).collect();
+    assert!(errors.is_empty(), "{errors:#?}");
+}
+
+#[test]
+fn sarif_is_valid_and_has_what_code_hosts_need() {
+    let folder = hostile();
+    std::fs::create_dir(folder.path().join(".git")).unwrap();
+    let document: serde_json::Value = serde_json::from_str(&printed(&folder, "sarif")).unwrap();
+    assert_valid("tests/data/schemas/sarif-2.1.0-rtm.5.json", &document);
+    let run = &document["runs"][0];
+    assert_eq!(run["columnKind"], "unicodeCodePoints");
+    let results = run["results"].as_array().unwrap();
+    assert_eq!(results.len(), 3);
+    for result in results {
+        let index = usize::try_from(result["ruleIndex"].as_u64().unwrap()).unwrap();
+        let rule = &run["tool"]["driver"]["rules"][index];
+        assert_eq!(rule["id"], result["ruleId"]);
+        assert!(!rule["help"]["text"].as_str().unwrap().is_empty());
+        let place = &result["locations"][0]["physicalLocation"];
+        let uri = place["artifactLocation"]["uri"].as_str().unwrap();
+        assert!(!uri.contains([':', ' ', '"', '<', 'ü']) && !uri.starts_with('/'), "{uri}");
+        for side in ["startLine", "startColumn", "endLine", "endColumn"] {
+            assert!(place["region"][side].as_u64().unwrap() >= 1);
+        }
+        assert!(result["partialFingerprints"]["primaryLocationLineHash"].as_str().unwrap().contains(':'));
+    }
+    assert!(results.iter().any(|r| r["fixes"].is_array()));
+    // Paths start at the repository's root, wherever the command is run.
+    std::fs::create_dir(folder.path().join("sub")).unwrap();
+    let mut command = folder.command(&["check", "../late.lua", "--format", "sarif"], &[]);
+    command.current_dir(folder.path().join("sub"));
+    let below = support::run(command, std::time::Duration::from_secs(60)).json();
+    let uri = &below["runs"][0]["results"][0]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"];
+    assert_eq!(uri, "late.lua");
+}
+
+#[test]
+fn workflow_commands_cannot_be_forged_by_paths_or_messages() {
+    let out = printed(&hostile(), "github");
+    for line in out.lines() {
+        let rest = ["::error ", "::warning ", "::notice "].iter().find_map(|c| line.strip_prefix(c));
+        let (properties, message) = rest.unwrap_or_else(|| panic!("{line}")).split_once("::").unwrap();
+        for property in properties.split(',') {
+            let (key, value) = property.split_once('=').unwrap();
+            assert!(["file", "line", "endLine", "col", "endColumn", "title"].contains(&key), "{line}");
+            assert!(!value.contains(':'), "{line}");
+        }
+        assert!(!message.is_empty());
+    }
+    if cfg!(unix) {
+        assert!(out.contains("file=we%2Cird%25%3A <\"&ü>.lua,"), "{out}");
+    }
+}
+
+#[test]
+fn reviewdog_and_gitlab_get_what_they_read() {
+    let folder = hostile();
+    let document: serde_json::Value = serde_json::from_str(&printed(&folder, "rdjson")).unwrap();
+    assert_valid("tests/data/schemas/rdformat.json", &document);
+    let diagnostics = document["diagnostics"].as_array().unwrap();
+    assert!(diagnostics.iter().any(|d| d["suggestions"].is_array()));
+    // Columns count bytes, not characters: `ü` before the field is two.
+    let json: serde_json::Value = serde_json::from_str(&printed(&folder, "json")).unwrap();
+    let characters = json["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|f| f["message"].as_str().unwrap().contains("`banana`"));
+    let characters = characters.unwrap()["labels"][0]["column"].as_u64().unwrap();
+    let bytes = diagnostics.iter().find(|d| d["message"].as_str().unwrap().contains("`banana`")).unwrap();
+    assert_eq!(bytes["location"]["range"]["start"]["column"], characters + 1);
+    let issues: serde_json::Value = serde_json::from_str(&printed(&folder, "gitlab")).unwrap();
+    let issues = issues.as_array().unwrap();
+    assert_eq!(issues.len(), diagnostics.len());
+    let mut fingerprints: Vec<&str> = issues.iter().map(|i| i["fingerprint"].as_str().unwrap()).collect();
+    for issue in issues {
+        assert!(
+            ["info", "minor", "major", "critical", "blocker"].contains(&issue["severity"].as_str().unwrap())
+        );
+        assert!(issue["location"]["lines"]["begin"].as_u64().unwrap() >= 1);
+        assert!(!issue["location"]["path"].as_str().unwrap().starts_with("./"));
+        assert!(!issue["check_name"].as_str().unwrap().is_empty());
+    }
+    fingerprints.sort_unstable();
+    fingerprints.dedup();
+    assert_eq!(fingerprints.len(), issues.len(), "fingerprints collide");
+}
+
+/// Elements and their attributes, decoded, by somebody else's reader of XML.
+fn xml(text: &str) -> Vec<(String, Vec<(String, String)>)> {
+    use quick_xml::events::Event;
+    let mut reader = quick_xml::Reader::from_str(text);
+    let mut out = Vec::new();
+    loop {
+        match reader.read_event().unwrap_or_else(|e| panic!("{e}:\n{text}")) {
+            Event::Eof => return out,
+            Event::Start(element) | Event::Empty(element) => {
+                let attributes = element.attributes().map(|a| {
+                    let a = a.unwrap();
+                    let value = a.normalized_value(quick_xml::XmlVersion::Implicit1_0).unwrap();
+                    (String::from_utf8(a.key.as_ref().to_vec()).unwrap(), value.into_owned())
+                });
+                let attributes = attributes.collect();
+                out.push((String::from_utf8(element.name().as_ref().to_vec()).unwrap(), attributes));
+            }
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn xml_reports_hold_whatever_paths_and_messages_say() {
+    let folder = hostile();
+    let path = if cfg!(unix) { "we,ird%: <\"&ü>.lua" } else { "we,ird%ü.lua" };
+    let checkstyle = xml(&printed(&folder, "checkstyle"));
+    assert!(checkstyle.contains(&("file".into(), vec![("name".into(), path.into())])), "{checkstyle:?}");
+    let errors = checkstyle.iter().filter(|(name, _)| name == "error").count();
+    let junit = xml(&printed(&folder, "junit"));
+    assert_eq!(junit.iter().filter(|(name, _)| name == "failure").count(), errors);
+    let suites: Vec<_> = junit.iter().filter(|(name, _)| name == "testsuite").collect();
+    assert_eq!(suites.len(), 3, "a suite a file: {suites:?}");
+}
+
+#[test]
+fn json_is_as_its_schema_says() {
+    let document: serde_json::Value = serde_json::from_str(&printed(&hostile(), "json")).unwrap();
+    assert_valid("docs/schema/findings.schema.json", &document);
+    assert!(document["findings"].as_array().unwrap().iter().any(|f| f["fix"].is_object()));
+}
+
+#[test]
+fn a_baseline_lets_known_findings_be_and_only_ever_shrinks() {
+    let folder = Folder::with(&[("p/web.lua", &doubled("")), ("p/bad.lua", BAD)]);
+    let check = |more: &[&str]| {
+        let args = [&["check", "p/web.lua", "--baseline", "base.json", "--format", "json"], more].concat();
+        folder.luascale(&args)
+    };
+    check(&[]).expect(64).says("--update-baseline");
+    check(&["--update-baseline"]).expect(0).says("wrote base.json");
+    assert_eq!(rules(&check(&[]).expect(0)), [""; 0]);
+    // Lines move, and what is known stays so; a second of the kind is new.
+    let moved = format!("\n\n{}", doubled(""));
+    folder.write("p/web.lua", moved.as_bytes());
+    check(&[]).expect(0).says("1 known to the baseline");
+    folder.write("p/web.lua", format!("{moved}{}", doubled("").replace("web", "api")).as_bytes());
+    assert_eq!(rules(&check(&["--update-baseline"]).expect(1)), ["duplicate-key"]);
+    // What keeps a policy from loading is never known.
+    folder.luascale(&["check", "p/bad.lua", "--baseline", "b.json", "--update-baseline"]).expect(1);
+    assert!(!folder.read("b.json").contains("bad-cron"));
+    // Cured ones are told, and taken out.
+    folder.write("p/web.lua", GOOD.as_bytes());
+    check(&[]).expect(0).says("1 of the baseline cured");
+    check(&["--update-baseline"]).expect(0);
+    folder.write("p/web.lua", moved.as_bytes());
+    check(&["--update-baseline"]).expect(1);
+    folder.write("luascale.yaml", b"lint:\n  baseline: own.json\n");
+    folder.luascale(&["check", "p/web.lua", "--update-baseline"]).expect(0);
+    folder.luascale(&["check", "p/web.lua"]).expect(0);
+    folder.write("own.json", b"{}");
+    folder.luascale(&["check", "p/web.lua"]).expect(64).says("own.json is no baseline");
+}
+
+#[test]
+fn standard_input_is_checked_under_the_name_that_it_is_given() {
+    let folder =
+        Folder::with(&[("lib/hot.lua", "return { hot = 0.5 }\n"), ("luascale.yaml", ""), ("p/x.lua", "")]);
+    let text = "local lib = require \"lib.hot\"\npolicy \"w\" { replicas = { max = 3 }, interval = \"x\", metrics = { cpu = { unit = \"ratio\", per = \"replica\" } }, track = { cpu = lib.hot } }\n";
+    let input = folder.write("input.txt", text.as_bytes());
+    let ran = |args: &[&str]| {
+        let mut command = folder.command(args, &[]);
+        command.stdin(std::fs::File::open(&input).unwrap());
+        support::run_with_input(command, std::time::Duration::from_secs(60))
+    };
+    let json = ran(&["check", "--stdin", "p/new.lua", "--format", "json"]).expect(1).json();
+    assert_eq!(json["findings"].as_array().unwrap().len(), 1, "{json}");
+    assert_eq!(json["findings"][0]["rule"], "bad-duration");
+    assert_eq!(json["findings"][0]["labels"][0]["source"], "p/new.lua");
+    ran(&["check", "--stdin"]).expect(64);
+    ran(&["check", "--stdin", "a.lua", "b.lua"]).expect(64);
+    assert!(!folder.path().join("p/new.lua").exists());
+}
+
+#[test]
+fn statistics_completions_and_the_manual_are_printed() {
+    let folder = Folder::with(&[("a.lua", &doubled("")), ("b.lua", &doubled("")), ("c.lua", BAD)]);
+    let ran = folder.luascale(&["check", "--statistics"]).expect(1);
+    assert!(ran.stdout.starts_with("2  warning  duplicate-key\n1  error    bad-cron\n"), "{}", ran.stdout);
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        folder.luascale(&["completions", shell]).expect(0).says("fail-on");
+    }
+    let man = folder.luascale(&["man"]).expect(0);
+    man.says(".TH luascale").says("update\\-baseline");
+    assert!(!man.stdout.contains("__worker"));
+}

@@ -138,7 +138,7 @@ fn found(files: &[Source]) -> Vec<Finding> {
     let settings = Settings::default();
     let group = lint::Group { files: &checked, settings: &settings };
     let today = jiff::civil::date(2026, 11, 25);
-    findings.extend(lint::review(&[group], today).findings);
+    findings.extend(lint::review(&[group], today).findings());
     findings
 }
 

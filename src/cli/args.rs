@@ -27,6 +27,10 @@ pub enum Command {
     Explain(Explain),
     /// List the rules of `check`
     Rules(Rules),
+    /// Print a script that completes luascale's commands in a shell
+    Completions(Completions),
+    /// Print the manual page, in roff
+    Man,
     /// Run policies on recorded metrics, tick by tick, and say why
     DryRun(Box<DryRun>),
     /// Hold policies against the expectations in YAML samples
@@ -97,6 +101,27 @@ pub struct Check {
     /// From which level on findings fail the check [default: that of luascale.yaml, else warning]
     #[arg(long, value_enum, value_name = "LEVEL", help_heading = "Rules")]
     pub fail_on: Option<FailOnArg>,
+    /// Tell only what this file does not know [default: that of luascale.yaml]
+    #[arg(long, value_name = "FILE", help_heading = "Rules")]
+    pub baseline: Option<PathBuf>,
+    /// Take what was cured out of the baseline; where there is none yet, write one of all findings
+    #[arg(long, help_heading = "Rules")]
+    pub update_baseline: bool,
+    /// Check standard input, as the one PATH (which need not be there)
+    #[arg(long, conflicts_with = "fix", requires = "paths", help_heading = "Input")]
+    pub stdin: bool,
+    /// Print how often each rule was broken, most often first, instead of the findings
+    #[arg(long, help_heading = "Output")]
+    pub statistics: bool,
+    /// Make the fixes that keep the meaning, and tell what is left
+    #[arg(long, help_heading = "Fixes")]
+    pub fix: bool,
+    /// With --fix or --diff-fix: make fixes that may change the meaning too
+    #[arg(long, help_heading = "Fixes")]
+    pub unsafe_fixes: bool,
+    /// Print what --fix would change as a diff, and change nothing
+    #[arg(long, conflicts_with = "fix", help_heading = "Fixes")]
+    pub diff_fix: bool,
     /// What to print
     #[arg(long, value_enum, default_value_t = CheckFormat::Text, value_name = "FORMAT", help_heading = "Output")]
     pub format: CheckFormat,
@@ -129,6 +154,26 @@ pub enum CheckFormat {
     Text,
     /// For programs; the schema is in docs/schema.
     Json,
+    /// SARIF 2.1.0, for code scanning.
+    Sarif,
+    /// Workflow commands of GitHub Actions.
+    Github,
+    /// Code quality report of GitLab.
+    Gitlab,
+    /// For continuous integration.
+    Junit,
+    /// Checkstyle's XML.
+    Checkstyle,
+    /// Reviewdog's diagnostics, with suggestions.
+    Rdjson,
+}
+
+/// `luascale completions`.
+#[derive(Debug, Args)]
+pub struct Completions {
+    /// The shell
+    #[arg(value_enum, value_name = "SHELL")]
+    pub shell: clap_complete::Shell,
 }
 
 /// `luascale explain`.

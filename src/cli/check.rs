@@ -1,24 +1,36 @@
 //! `luascale check`: finds faults in policies. May import: everything.
 
 use super::args::{Check, CheckFormat, FailOnArg};
+use super::edited::Edited;
 use super::failure::{Failure, status};
 use super::project::{Gathered, Project};
 use super::terminal::Terminal;
-use super::{Outcome, files, jobs};
+use super::{Outcome, files, jobs, known};
 use crate::config::FailOn;
+use crate::lint::baseline::Texts;
 use crate::lint::{self, Checked, Group, Review, Settings, settings};
 use crate::lua::Limits;
 use crate::model::{Finding, Level};
-use crate::report;
+use crate::report::places::Places;
+use crate::report::{self, hosts};
 use crate::syntax::Parsed;
 use crate::text::{Source, Span, Spanned};
 use crate::worker::{LoadRequest, Lost, Worker, own_binary};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+/// Most passes of fixing: a fix may make room for another.
+const MOST_PASSES: usize = 10;
+
 /// Runs the command.
 pub fn run(args: &Check, terminal: &Terminal) -> Outcome {
-    let Gathered { projects, findings: mut unusable, mut sources, .. } = Project::gather(&args.paths)?;
+    let mut edited = Edited::default();
+    if args.stdin {
+        edited.given = Some(given(args)?);
+    }
+    let Gathered { projects, findings: mut unusable, mut sources, .. } =
+        Project::gather(&args.paths, args.stdin)?;
     for name in args.select.iter().chain(&args.ignore) {
         if let Some(help) = settings::unknown(name) {
             return Err(Failure::usage(format!("no rule and no family is named {name}")).hint(help));
@@ -32,30 +44,136 @@ pub fn run(args: &Check, terminal: &Terminal) -> Outcome {
         }
     }
     let settings: Vec<Settings> = projects.iter().map(|project| asked(project, args)).collect();
-    let checked = look(&projects, args, terminal)?;
-    let groups: Vec<Group<'_>> =
-        checked.iter().zip(&settings).map(|(files, settings)| Group { files, settings }).collect();
-    let Review { findings: found, failing, suppressed } = lint::review(&groups, today());
-    let wrong = !unusable.is_empty();
-    let mut findings = unusable;
-    findings.extend(found);
-    let files = checked.iter().map(Vec::len).sum();
+    let work = Work { projects: &projects, settings: &settings, args, today: today() };
+    let Seen { checked, mut review } = work.until_fixed(&mut edited, terminal)?;
+    if args.diff_fix {
+        terminal.print(&edited.diff(), args.output.as_deref())?;
+        return Ok(if edited.files.is_empty() { status::CLEAN } else { status::FINDINGS });
+    }
+    edited.write()?;
+    let names: Vec<String> = work.files().map(|(_, path)| files::shown(path)).collect();
     let sources = all_sources(checked.iter().flatten(), sources);
+    let base = files::base();
+    let baselines: Vec<Option<PathBuf>> = projects.iter().map(|project| baseline(project, args)).collect();
+    if args.update_baseline && baselines.iter().all(Option::is_none) {
+        return Err(Failure::usage("there is no baseline to update").hint("name one: --baseline FILE"));
+    }
+    let places = Places::new(&sources, &base);
+    let texts = Texts { sources: &sources, path: &|name| places.path(name) };
+    let known = known::apply(&mut review, &baselines, &texts, args.update_baseline)?;
+    let wrong = !unusable.is_empty();
+    let failing = review.told.iter().filter(|told| told.fails).count();
+    let mut findings = unusable;
+    findings.extend(review.findings());
     let text = match args.format {
+        CheckFormat::Text if args.statistics => report::findings::statistics(&findings, names.len()),
         CheckFormat::Text => {
             let layout = terminal.layout(false, false);
             let mut text = report::findings(&findings, &sources, &layout, true);
-            text.push_str(&report::findings::summary(&findings, files, suppressed));
+            text.push_str(&report::findings::summary(&findings, names.len(), review.suppressed));
             text
         }
         CheckFormat::Json => report::findings_json(&findings, &sources),
+        CheckFormat::Sarif => report::sarif::sarif(&findings, &sources, &base),
+        CheckFormat::Github => hosts::github(&findings, &sources, &base),
+        CheckFormat::Gitlab => hosts::gitlab(&findings, &sources, &base),
+        CheckFormat::Junit => hosts::junit(&findings, &sources, &names, &base),
+        CheckFormat::Checkstyle => hosts::checkstyle(&findings, &sources, &base),
+        CheckFormat::Rdjson => hosts::rdjson(&findings, &sources, &base),
     };
     terminal.print(&text, args.output.as_deref())?;
+    if edited.cured > 0 {
+        let (n, files) = (edited.cured, edited.files.len());
+        let s = |n: usize| if n == 1 { "" } else { "s" };
+        terminal.say(&format!("fixed {n} finding{} in {files} file{}", s(n), s(files)));
+    }
+    if known.known > 0 {
+        terminal.say(&format!("{} known to the baseline, not shown", known.known));
+    }
+    if known.cured > 0 {
+        terminal.say(&format!(
+            "{} of the baseline cured: take them out with --update-baseline, so that they stay so",
+            known.cured
+        ));
+    }
+    known.written.iter().for_each(|path| terminal.say(&format!("wrote {path}")));
     Ok(match failing {
         _ if wrong => status::USAGE,
         0 => status::CLEAN,
         _ => status::FINDINGS,
     })
+}
+
+/// What is checked, and how.
+struct Work<'a> {
+    projects: &'a [Project],
+    settings: &'a [Settings],
+    args: &'a Check,
+    today: jiff::civil::Date,
+}
+
+/// What came of checking everything once.
+struct Seen {
+    checked: Vec<Vec<Checked>>,
+    review: Review,
+}
+
+impl Work<'_> {
+    /// All files, by project.
+    fn files(&self) -> impl Iterator<Item = (&Project, &PathBuf)> {
+        self.projects.iter().flat_map(|p| p.files.iter().map(move |file| (p, file)))
+    }
+
+    /// Checks everything; where fixes are asked for, until there is none left to make.
+    fn until_fixed(&self, edited: &mut Edited, terminal: &Terminal) -> Result<Seen, Failure> {
+        for _ in 0..MOST_PASSES {
+            let seen = self.once(edited, terminal)?;
+            if !(self.args.fix || self.args.diff_fix) {
+                return Ok(seen);
+            }
+            let own: Vec<Source> =
+                seen.checked.iter().flatten().filter_map(|file| file.sources.first().cloned()).collect();
+            let fixed = lint::fix::apply(&own, &seen.review.findings(), self.args.unsafe_fixes);
+            if fixed.sources.is_empty() {
+                return Ok(seen);
+            }
+            edited.take(fixed, &own, self.files().map(|(_, path)| path.as_path()));
+        }
+        self.once(edited, terminal)
+    }
+
+    fn once(&self, edited: &Edited, terminal: &Terminal) -> Result<Seen, Failure> {
+        let checked = look(self, edited, terminal)?;
+        let groups: Vec<Group<'_>> =
+            checked.iter().zip(self.settings).map(|(files, settings)| Group { files, settings }).collect();
+        let review = lint::review(&groups, self.today);
+        Ok(Seen { checked, review })
+    }
+}
+
+/// The baseline of a project: that of the command line, else that of its configuration.
+fn baseline(project: &Project, args: &Check) -> Option<PathBuf> {
+    let own = project.config.lint.baseline.as_ref();
+    args.baseline.clone().or_else(|| Some(project.root.folder.join(&own?.value)))
+}
+
+/// Standard input, under the name of the one path.
+fn given(args: &Check) -> Result<Source, Failure> {
+    let [path] = args.paths.as_slice() else {
+        return Err(Failure::usage("--stdin checks one file").hint("give the one path that it is to have"));
+    };
+    let name = files::shown(path);
+    let mut bytes = Vec::new();
+    std::io::stdin()
+        .lock()
+        .take(files::MAX_SOURCE + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|e| Failure::environment(format!("cannot read standard input: {e}")))?;
+    if bytes.len() as u64 > files::MAX_SOURCE {
+        let most = files::MAX_SOURCE >> 20;
+        return Err(Failure::usage(format!("standard input is larger than {most} MiB")));
+    }
+    files::source(&name, bytes).map_err(|finding| Failure::usage(finding.message))
 }
 
 /// The day in UTC, which suppressions are held against.
@@ -97,26 +215,25 @@ fn unknown_names(project: &Project) -> Vec<Finding> {
 }
 
 /// Every file once, by its own rules: by project, in the order of names.
-fn look(projects: &[Project], args: &Check, terminal: &Terminal) -> Result<Vec<Vec<Checked>>, Failure> {
-    let limits = Limits { load_ms: args.load_timeout, ..Limits::default() };
+fn look(work: &Work<'_>, edited: &Edited, terminal: &Terminal) -> Result<Vec<Vec<Checked>>, Failure> {
+    let limits = Limits { load_ms: work.args.load_timeout, ..Limits::default() };
     let binary =
         own_binary().map_err(|e| Failure::environment(format!("cannot find luascale's own binary: {e}")))?;
-    let files: Vec<(&Project, &PathBuf)> =
-        projects.iter().flat_map(|p| p.files.iter().map(move |file| (p, file))).collect();
+    let files: Vec<(&Project, &PathBuf)> = work.files().collect();
     let progress = terminal.progress("check");
     let done = std::sync::atomic::AtomicUsize::new(0);
     let results = jobs::parallel(
         &files,
         || None,
         |worker: &mut Option<Worker>, _, (project, path)| {
-            let checked = file(worker, &binary, project, path, limits);
+            let checked = file(worker, &binary, project, path, limits, edited);
             let done = done.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1;
             progress.set((done * 1000 / files.len()) as u64);
             checked
         },
     );
     let mut results = results.into_iter();
-    projects.iter().map(|project| results.by_ref().take(project.files.len()).collect()).collect()
+    work.projects.iter().map(|project| results.by_ref().take(project.files.len()).collect()).collect()
 }
 
 fn file(
@@ -125,18 +242,19 @@ fn file(
     project: &Project,
     path: &Path,
     limits: Limits,
+    edited: &Edited,
 ) -> Result<Checked, Failure> {
     let name = files::shown(path);
     let whole = Source::new(name.as_str(), "");
-    let read = files::read_limited(path, files::MAX_SOURCE)
-        .map_err(|why| {
-            Finding::error("cannot-read", format!("cannot read {name}: {why}")).at(
-                &whole,
-                Span::default(),
-                "",
-            )
-        })
-        .and_then(|bytes| files::source(&name, bytes));
+    let read = match edited.get(&name) {
+        Some(source) => Ok(source.clone()),
+        None => files::read_limited(path, files::MAX_SOURCE)
+            .map_err(|why| {
+                let message = format!("cannot read {name}: {why}");
+                Finding::error("cannot-read", message).at(&whole, Span::default(), "")
+            })
+            .and_then(|bytes| files::source(&name, bytes)),
+    };
     let alone = |finding: Finding, sources: Vec<Source>| Checked {
         policies: Vec::new(),
         findings: vec![finding],
@@ -153,7 +271,7 @@ fn file(
         catalogue: project.catalogue.clone(),
         limits,
     };
-    match ask(worker, binary, project, request) {
+    match ask(worker, binary, &Modules { project, edited }, request) {
         Ok(mut checked) => {
             checked.sources.extend(project.config_source.clone());
             Ok(checked)
@@ -168,7 +286,7 @@ fn file(
 fn ask(
     worker: &mut Option<Worker>,
     binary: &Path,
-    project: &Project,
+    modules: &Modules<'_>,
     request: LoadRequest,
 ) -> Result<Checked, Lost> {
     if worker.as_ref().is_some_and(Worker::is_lost) {
@@ -179,7 +297,20 @@ fn ask(
         None => worker.insert(Worker::start(binary, jobs::BASE_MEMORY)?),
     };
     let patience = Duration::from_millis(request.limits.load_ms) + jobs::GRACE;
-    worker.check(request, &project.root, patience)
+    worker.check(request, modules, patience)
+}
+
+/// Modules of a project, as they were edited.
+struct Modules<'a> {
+    project: &'a Project,
+    edited: &'a Edited,
+}
+
+impl crate::lua::Modules for Modules<'_> {
+    fn find(&self, name: &str) -> Result<Source, String> {
+        let found = self.project.root.find(name)?;
+        Ok(self.edited.get(&found.name).cloned().unwrap_or(found))
+    }
 }
 
 /// The texts that findings may point into, each once.

@@ -66,7 +66,7 @@ pub fn run(args: &DryRun, terminal: &Terminal) -> Outcome {
 
 /// The projects of a path; `None` where the findings of their configurations were printed.
 pub fn open(path: &Path, terminal: &Terminal) -> Result<Option<Gathered>, Failure> {
-    let gathered = Project::gather(std::slice::from_ref(&path.to_owned()))?;
+    let gathered = Project::gather(std::slice::from_ref(&path.to_owned()), false)?;
     if gathered.findings.is_empty() {
         return Ok(Some(gathered));
     }

@@ -214,6 +214,15 @@ pub fn upward(folder: &Path, name: &str) -> Option<PathBuf> {
     None
 }
 
+/// Where the names of files start, for programs that know files from the repository's root. Outside
+/// of a repository it is the working directory.
+pub fn base() -> crate::report::places::Base {
+    let Ok(here) = std::fs::canonicalize(".") else { return Default::default() };
+    let root = here.ancestors().find(|folder| folder.join(".git").exists()).unwrap_or(&here);
+    let prefix = here.strip_prefix(root).map(shown).unwrap_or_default();
+    crate::report::places::Base { prefix, root: shown(root) }
+}
+
 /// What an input error means, without the operating system's number.
 fn said(error: &std::io::Error) -> String {
     match error.kind() {

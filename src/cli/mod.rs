@@ -3,10 +3,13 @@
 mod args;
 mod check;
 mod dry_run;
+mod edited;
 mod explain;
 mod failure;
 mod files;
 mod jobs;
+mod known;
+mod manual;
 mod mapped;
 mod project;
 mod rules;
@@ -54,6 +57,8 @@ fn parsed() -> u8 {
         Command::Check(args) => check::run(&args, &terminal),
         Command::Explain(args) => explain::run(&args, &terminal),
         Command::Rules(args) => rules::run(&args, &terminal),
+        Command::Completions(args) => manual::completions(&args, &terminal),
+        Command::Man => manual::man(&terminal),
         Command::DryRun(args) => dry_run::run(&args, &terminal),
         Command::Test(args) => test::run(&args, &terminal),
         Command::Worker(args) => return serve(args.memory),

@@ -61,18 +61,18 @@ impl Project {
     /// The projects that the files of several paths belong to, each file once: that of the
     /// nearest luascale.yaml upward of the file, wherever the paths start; without one, of the
     /// file's own folder. Where a configuration cannot be used, its files stand in a project
-    /// without one.
+    /// without one. Where the text is `given`, the path need not be there.
     ///
     /// # Errors
     /// A path that is not there, a folder without a policy.
-    pub fn gather(paths: &[PathBuf]) -> Result<Gathered, Failure> {
+    pub fn gather(paths: &[PathBuf], given: bool) -> Result<Gathered, Failure> {
         let mut gathered = Gathered::default();
         let mut seen = BTreeSet::new();
         let mut folders = Vec::new();
         // By configuration; without one, by the file's own folder.
         let mut groups: BTreeMap<PathBuf, (PathBuf, Option<PathBuf>, Vec<PathBuf>)> = BTreeMap::new();
         for path in paths {
-            let folder = is_folder(path)?;
+            let folder = !given && is_folder(path)?;
             let files = if folder { files::lua_files(path)? } else { vec![path.clone()] };
             if files.is_empty() {
                 return Err(no_policy(path));

@@ -4,6 +4,7 @@
 //! metadata. Findings of loading (`unknown-field`, `bad-cron`) are rules too, with pages, raised
 //! elsewhere. May import: `text`, `model`, `syntax`, `decide`, `sim`.
 
+pub mod baseline;
 pub mod fix;
 pub mod intervals;
 pub mod page;
@@ -19,7 +20,7 @@ pub mod suppress;
 pub mod ticks;
 
 pub use page::{FixKind, Page};
-pub use review::{Group, Review, review};
+pub use review::{Group, Review, Told, review};
 pub use scopes::Scopes;
 pub use settings::Settings;
 pub use sink::Sink;
@@ -30,6 +31,8 @@ use crate::model::{Finding, Policy};
 use crate::sim::trace::Run;
 use crate::syntax::{Parsed, Tree};
 use crate::text::Source;
+use full_moon::ast::Stmt;
+use full_moon::node::Node;
 use serde::{Deserialize, Serialize};
 
 /// What a rule looks at; the scope is the variant.
@@ -66,13 +69,23 @@ impl Role {
     /// policy or a script requires it. Without either, one that uses the engine's functions is a
     /// script.
     pub fn of(tree: &Tree<'_>, scopes: &Scopes<'_>, entry: bool, required: bool) -> Role {
-        const ENGINE: [&str; 4] = ["metrics", "scale_out", "scale_in", "set_replicas"];
-        let names = |name: &str| ENGINE.contains(&name);
+        const ACTS: [&str; 3] = ["scale_out", "scale_in", "set_replicas"];
+        // A table of this name may be anything; one that decides is meant to be the engine's.
+        let decides = |name: &str| {
+            name == "metrics"
+                && tree.block.stmts().any(|stmt| match stmt {
+                    Stmt::If(choice) => {
+                        choice.condition().tokens().any(|t| t.token().to_string() == "metrics")
+                    }
+                    _ => false,
+                })
+        };
+        let names = |name: &str| ACTS.contains(&name) || decides(name);
         match (tree.declares, entry, required) {
             (true, ..) => Role::Policy,
             (_, true, _) => Role::Script,
             (_, _, true) => Role::Module,
-            _ if scopes.globals.iter().any(|g| names(&g.name)) => Role::Script,
+            _ if scopes.globals.iter().any(|g| g.name == "metrics" || names(&g.name)) => Role::Script,
             _ if scopes.variables.iter().any(|v| v.function == 0 && names(&v.name)) => Role::Script,
             _ => Role::Other,
         }

@@ -20,12 +20,28 @@ pub struct Group<'a> {
 /// What is told.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Review {
-    /// The findings.
-    pub findings: Vec<Finding>,
-    /// How many of them fail the check.
-    pub failing: usize,
+    /// The findings, in their one order.
+    pub told: Vec<Told>,
     /// How many are suppressed.
     pub suppressed: usize,
+}
+
+/// A finding that is told.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Told {
+    /// The finding.
+    pub finding: Finding,
+    /// The group that it belongs to, by index.
+    pub group: usize,
+    /// Whether it fails the check.
+    pub fails: bool,
+}
+
+impl Review {
+    /// The findings alone.
+    pub fn findings(&self) -> Vec<Finding> {
+        self.told.iter().map(|told| told.finding.clone()).collect()
+    }
 }
 
 /// Reviews all files of a check; `today` is the day that suppressions are held against.
@@ -46,13 +62,13 @@ pub fn review(groups: &[Group<'_>], today: Date) -> Review {
         }
     }
     let mut review = Review::default();
-    for (group, shared) in groups.iter().zip(shared) {
+    for (at, (group, shared)) in groups.iter().zip(shared).enumerate() {
         let (findings, suppressed) = one(group, shared, today);
-        review.failing += findings.iter().filter(|f| group.settings.fails(f)).count();
-        review.findings.extend(findings);
+        let tell = |finding| Told { fails: group.settings.fails(&finding), group: at, finding };
+        review.told.extend(findings.into_iter().map(tell));
         review.suppressed += suppressed;
     }
-    review.findings.sort_by(Finding::order);
+    review.told.sort_by(|a, b| a.finding.order(&b.finding));
     review
 }
 

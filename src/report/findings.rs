@@ -2,7 +2,7 @@
 
 use super::paint::clean;
 use super::{Charset, Layout};
-use crate::model::{Finding, Label, Level};
+use crate::model::{Edit, Finding, Label, Level};
 use crate::text::{LineIndex, Source, Span};
 use miette::{
     Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError, MietteSpanContents,
@@ -57,6 +57,25 @@ pub fn findings(findings: &[Finding], sources: &[Source], layout: &Layout, colou
     out
 }
 
+/// How often each rule was broken, most often first; ends with a line end.
+pub fn statistics(findings: &[Finding], files: usize) -> String {
+    let mut counts: Vec<(&str, Level, usize)> = Vec::new();
+    for finding in findings {
+        match counts.iter_mut().find(|(rule, ..)| *rule == finding.rule) {
+            Some((_, level, count)) => (*level, *count) = ((*level).max(finding.level), *count + 1),
+            None => counts.push((&finding.rule, finding.level, 1)),
+        }
+    }
+    counts.sort_by(|a, b| b.2.cmp(&a.2).then_with(|| a.0.cmp(b.0)));
+    let digits = counts.first().map_or(1, |(_, _, count)| count.to_string().len());
+    let mut out = String::new();
+    for (rule, level, count) in counts {
+        out.push_str(&format!("{count:>digits$}  {:<7}  {}\n", super::pages::level(level), clean(rule)));
+    }
+    out.push_str(&summary(findings, files, 0));
+    out
+}
+
 /// One line that counts findings and files; ends with a line end.
 pub fn summary(findings: &[Finding], files: usize, suppressed: usize) -> String {
     let many = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
@@ -69,10 +88,14 @@ pub fn summary(findings: &[Finding], files: usize, suppressed: usize) -> String 
         .map(|(n, w)| many(n, w))
         .collect();
     let files = many(files, "file");
+    let fixable = findings.iter().filter(|f| f.fix.as_ref().is_some_and(|fix| fix.safe)).count();
     let beside = if suppressed > 0 { format!(" ({suppressed} suppressed)") } else { String::new() };
     match counts.as_slice() {
         [] => format!("{files} checked, nothing found{beside}\n"),
-        counts => format!("\n{} in {files}{beside}\n", counts.join(", ")),
+        counts => {
+            let fix = if fixable > 0 { format!("; --fix cures {fixable}") } else { String::new() };
+            format!("\n{} in {files}{beside}{fix}\n", counts.join(", "))
+        }
     }
 }
 
@@ -104,6 +127,8 @@ pub fn findings_values(findings: &[Finding], sources: &[Source]) -> Vec<Value> {
             "text": label.text,
         })
     };
+    let edit =
+        |edit: &Edit| label(&Label { source: edit.source.clone(), span: edit.span, text: edit.text.clone() });
     sorted(findings)
         .into_iter()
         .map(|f| {
@@ -113,6 +138,11 @@ pub fn findings_values(findings: &[Finding], sources: &[Source]) -> Vec<Value> {
                 "message": f.message,
                 "help": f.help,
                 "labels": f.labels.iter().map(label).collect::<Vec<_>>(),
+                "fix": f.fix.as_ref().map(|fix| json!({
+                    "title": fix.title,
+                    "safe": fix.safe,
+                    "edits": fix.edits.iter().map(edit).collect::<Vec<_>>(),
+                })),
             })
         })
         .collect()

@@ -13,6 +13,8 @@ pub mod explain;
 pub mod facts;
 mod fast;
 pub mod findings;
+pub mod fingerprint;
+pub mod hosts;
 pub mod html;
 pub mod json;
 pub mod kept;
@@ -21,6 +23,8 @@ mod numbers;
 mod pack;
 pub mod pages;
 mod paint;
+pub mod places;
+pub mod sarif;
 pub mod tested;
 pub mod text;
 

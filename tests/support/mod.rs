@@ -99,9 +99,14 @@ impl Ran {
 
 /// Runs a command to its end under a watchdog.
 pub fn run(mut command: Command, watchdog: Duration) -> Ran {
+    command.stdin(Stdio::null());
+    run_with_input(command, watchdog)
+}
+
+/// Runs a command, with the standard input that it has, to its end under a watchdog.
+pub fn run_with_input(mut command: Command, watchdog: Duration) -> Ran {
     let begun = Instant::now();
-    let mut child =
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let read = |mut from: Box<dyn std::io::Read + Send>| {
         std::thread::spawn(move || {
             let mut bytes = Vec::new();

@@ -2,7 +2,15 @@
 //!
 //! The list is sorted by identifier; `tests/rules.rs` holds it against the folder `rules/`.
 
+mod ast;
 mod dynamics;
+mod expressions;
+mod flow;
+mod known;
+mod library;
+mod names;
+mod sandbox;
+mod signatures;
 mod thresholds;
 
 use super::Check;
@@ -46,6 +54,7 @@ macro_rules! rules {
 }
 
 rules! {
+    "absent-library" Check::Tree(names::absent),
     "activation-per-replica" Check::Elsewhere,
     "always-fires" Check::Policy(thresholds::always_fires),
     "assigned-global" Check::Elsewhere,
@@ -61,17 +70,32 @@ rules! {
     "bad-value" Check::Elsewhere,
     "bounds-crossed" Check::Elsewhere,
     "cannot-read" Check::Elsewhere,
+    "changed-outer-table" Check::Tree(sandbox::changed_outer),
+    "compare-nan" Check::Tree(expressions::compare_nan),
+    "compare-new-table" Check::Tree(expressions::compare_new_table),
+    "constant-condition" Check::Tree(flow::constant_condition),
+    "covered-condition" Check::Tree(flow::covered),
     "decide-with-rules" Check::Elsewhere,
+    "deprecated-name" Check::Tree(library::deprecated),
+    "discarded-result" Check::Tree(library::discarded),
+    "division-by-zero" Check::Tree(expressions::division_by_zero),
     "duplicate-field" Check::Elsewhere,
-    "duplicate-key" Check::Elsewhere,
+    "duplicate-key" Check::Tree(expressions::duplicate_key),
     "duplicate-name" Check::Elsewhere,
+    "effect-in-condition" Check::Tree(sandbox::effect_in_condition),
+    "empty-branch" Check::Tree(flow::empty_branch),
     "empty-value" Check::Elsewhere,
     "expired-suppression" Check::Elsewhere,
     "fallback-above-max" Check::Elsewhere,
     "foreign-syntax" Check::Elsewhere,
+    "hidden-engine-name" Check::Tree(names::hidden_engine_name),
     "history-too-short" Check::Elsewhere,
     "horizon-too-short" Check::Elsewhere,
+    "identical-branches" Check::Tree(flow::identical_branches),
+    "implicit-global" Check::Tree(names::implicit_global),
     "limit-exceeded" Check::Elsewhere,
+    "load-only-call" Check::Tree(sandbox::load_only),
+    "misplaced-not" Check::Tree(expressions::misplaced_not),
     "misplaced-secret" Check::Elsewhere,
     "missing-action" Check::Elsewhere,
     "missing-field" Check::Elsewhere,
@@ -79,6 +103,8 @@ rules! {
     "model-mismatch" Check::Elsewhere,
     "nameless-entry" Check::Elsewhere,
     "never-fires" Check::Policy(thresholds::never_fires),
+    "never-read" Check::Tree(names::never_read),
+    "never-set" Check::Tree(names::never_set),
     "nil-entry" Check::Elsewhere,
     "not-a-metric" Check::Elsewhere,
     "not-in-script" Check::Elsewhere,
@@ -86,6 +112,7 @@ rules! {
     "not-whole" Check::Elsewhere,
     "odd-key" Check::Elsewhere,
     "out-of-range" Check::Elsewhere,
+    "pairs-order" Check::Tree(sandbox::pairs_order),
     "parser-failed" Check::Elsewhere,
     "parser-limit" Check::Elsewhere,
     "per-mismatch" Check::Elsewhere,
@@ -93,7 +120,10 @@ rules! {
     "rate-limit-without-direction" Check::Elsewhere,
     "ratio-for-percent" Check::Policy(thresholds::ratio_for_percent),
     "regions-over-total" Check::Elsewhere,
+    "repeated-condition" Check::Tree(flow::repeated),
+    "require-outside-root" Check::Tree(sandbox::require_outside),
     "reserved-name" Check::Elsewhere,
+    "reversed-for" Check::Tree(expressions::reversed_for),
     "rule-outside-list" Check::Elsewhere,
     "runtime-error" Check::Elsewhere,
     "samples-cell" Check::Elsewhere,
@@ -107,25 +137,37 @@ rules! {
     "samples-several" Check::Elsewhere,
     "samples-unnamed" Check::Elsewhere,
     "samples-unreadable" Check::Elsewhere,
+    "secret-as-text" Check::Tree(sandbox::secret_as_text),
+    "self-assignment" Check::Tree(expressions::self_assignment),
     "several-actions" Check::Elsewhere,
+    "shadowed-name" Check::Tree(names::shadowed),
     "suppression-without-reason" Check::Elsewhere,
+    "swapped-assignment" Check::Tree(expressions::swapped),
     "syntax-error" Check::Elsewhere,
     "test-not-run" Check::Elsewhere,
     "threshold-outside-unit" Check::Policy(thresholds::outside_unit),
     "too-deep" Check::Elsewhere,
     "too-long" Check::Elsewhere,
+    "unbalanced-assignment" Check::Tree(expressions::unbalanced),
+    "unbounded-loop" Check::Tree(flow::unbounded_loop),
+    "undefined-name" Check::Tree(names::undefined),
     "unit-mismatch" Check::Elsewhere,
     "unknown-event" Check::Elsewhere,
     "unknown-field" Check::Elsewhere,
     "unknown-gateway" Check::Elsewhere,
+    "unknown-input" Check::Tree(sandbox::unknown_input),
     "unknown-metric" Check::Elsewhere,
     "unknown-rule" Check::Elsewhere,
     "unknown-signal" Check::Elsewhere,
     "unknown-target" Check::Elsewhere,
     "unknown-timezone" Check::Elsewhere,
     "unknown-value" Check::Elsewhere,
+    "unreachable-code" Check::Tree(flow::unreachable),
+    "unused-local" Check::Tree(names::unused_local),
+    "unused-parameter" Check::Tree(names::unused_parameter),
     "unused-suppression" Check::Elsewhere,
     "useless-field" Check::Elsewhere,
+    "wrong-arguments" Check::Tree(library::wrong_arguments),
     "wrong-direction" Check::Elsewhere,
     "wrong-time-unit" Check::Policy(thresholds::wrong_time_unit),
     "wrong-type" Check::Elsewhere,
