@@ -10,7 +10,7 @@ use super::{Clock, Limits, each};
 use crate::model::finding::did_you_mean;
 use crate::model::raw::RawPolicy;
 use crate::text::Source;
-use mlua::chunk::Compiler;
+use mlua::chunk::{ChunkMode, Compiler};
 use mlua::{Function, Lua, LuaOptions, LuaString, StdLib, Table, Value};
 use std::cell::{Ref, RefCell};
 use std::rc::Rc;
@@ -200,8 +200,15 @@ pub(super) fn compile(lua: &Lua, shared: &RefCell<Shared>, source: &Source) -> R
         let line = 1 + memchr::memchr_iter(b'\n', plain.as_bytes().get(..at).unwrap_or_default()).count();
         return Err(format!("{chunk}:{line}: names that begin with {} are the engine's own", each::PREFIX));
     }
+    // The VM takes a text that begins like bytecode for bytecode, which it does not check.
+    if let Some(byte) = plain.bytes().take(2).find(|b| *b < b'\t') {
+        return Err(format!(
+            "{chunk}:1: the file begins with the byte {byte}, as no Lua text does; bytecode is not run"
+        ));
+    }
     let load = |text: &str| {
         lua.load(text)
+            .set_mode(ChunkMode::Text)
             .set_name(format!("={chunk}"))
             .into_function()
             .map_err(|error| super::message::root(&error))
