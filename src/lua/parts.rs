@@ -138,6 +138,7 @@ impl Parts {
         let host = host(vm, script.is_some(), &effects)?;
         let chunk = vm.own(&driver::text(&shape))?;
         let made: Table = chunk.call((
+            vm.compiled(&driver::BASE)?,
             lua.create_sequence_from(whens)?,
             lua.create_sequence_from(more)?,
             lua.create_sequence_from(metrics.iter().cloned())?,
