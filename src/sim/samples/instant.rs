@@ -351,7 +351,7 @@ mod tests {
         }
         let mut notes = Vec::new();
         clock.notes(&mut notes, "x.csv");
-        assert!(notes.iter().any(|n| n.contains("1 times fall in the hour that the change")), "{notes:?}");
+        assert!(notes.iter().any(|n| n.contains("1 time falls in the hour that the change")), "{notes:?}");
         assert!(notes.iter().any(|n| n.contains("4 times fall in the hour that comes twice")), "{notes:?}");
     }
 
@@ -363,6 +363,6 @@ mod tests {
         }
         let mut notes = Vec::new();
         clock.notes(&mut notes, "x.csv");
-        assert_eq!(notes, ["x.csv: 1 of 3 times name no zone; those were taken as UTC"]);
+        assert_eq!(notes, ["x.csv: 1 of 3 times names no zone; it was taken as UTC"]);
     }
 }
