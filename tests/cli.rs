@@ -387,3 +387,39 @@ fn a_file_of_very_many_policies_is_refused() {
         Folder::with(&[("p.lua", "for i = 1, 201 do policy(\"p\" .. i) { replicas = { max = 3 } } end")]);
     folder.luascale(&["dry-run", "p.lua"]).expect(1).says("201 policies");
 }
+
+#[test]
+fn a_rule_is_confirmed_by_samples_of_what_it_reads_alone() {
+    let policy = |read: &str| {
+        format!(
+            "policy \"p\" {{
+  interval = \"15s\",
+  replicas = {{ min = 1, max = 10 }},
+  metrics = {{ queue = {{}}, cpu = {{}} }},
+  scale_out = {{ {{ name = \"deep\", when = function(m) return {read} end, sustained_for = \"1m\", add = 1 }} }},
+}}
+"
+        )
+    };
+    let rows = |column: &str, value: &str, every: usize| {
+        let times = (0..=600).step_by(every);
+        let rows = times.map(|at| format!("2026-03-02T09:{:02}:{:02}Z,{value}\n", at / 60, at % 60));
+        format!("time,{column}\n{}", rows.collect::<String>())
+    };
+    let folder = Folder::with(&[
+        ("slow.csv", rows("queue", "200", 300).as_str()),
+        ("fast.csv", rows("cpu", "0.9", 15).as_str()),
+    ]);
+    for (read, first) in [
+        ("m.queue > 100", "2026-03-02T09:05:00Z"),
+        ("m.queue > 100 or m.cpu > 0.5", "2026-03-02T09:05:00Z"),
+        ("m.cpu > 0.5", "2026-03-02T09:01:00Z"),
+        ("m.queue > 100 and m.cpu > 0.5", "2026-03-02T09:01:00Z"),
+    ] {
+        folder.write("p.lua", policy(read).as_bytes());
+        let args = ["dry-run", "p.lua", "-s", "slow.csv", "-s", "fast.csv", "--format", "csv"];
+        let ran = folder.luascale(&args).expect(0);
+        let fired = ran.stdout.lines().find(|line| line.contains("fires")).unwrap_or_default();
+        assert!(fired.contains(first), "{read}: {fired}");
+    }
+}

@@ -132,7 +132,7 @@ fn all_wrong_cells_are_told_with_line_and_column() {
     4:10 "0x10" `0x10` is no number | hexadecimal is not read: write it in decimal
     5:22 "1e400" `1e400` is too large a number | numbers go up to 1.7e308
     6:1 "2024-03-01T12:01:00Z,0.5" this row has 2 cells, and the header 3 columns | is the file cut off here? a cell without a value is still a cell: a,,c
-    7:1 "2024-03-01T12:01:15Z,0.5,1,5" this row has 4 cells, and the header 3 columns | if this is a decimal comma, write a point: 1.5, not 1,5
+    7:1 "2024-03-01T12:01:15Z,0.5,1,5" this row has 4 cells, and the header 3 columns | a number has no comma: write a point for a decimal comma, 1.5 for 1,5; leave one between thousands out, 1234 for 1,234
     "###);
     // The same after a byte order mark: columns shift by the mark alone.
     let marked = format!("\u{feff}{text}");
@@ -256,7 +256,7 @@ fn zones_are_taken_as_utc_as_given_or_as_written() {
     let mixed = "time,cpu\n2024-07-01T12:00:00Z,1\n2024-07-01T14:00:15+02:00,2\n2024-07-01 14:00:30,3\n1719835245,4\n1719835260000,5\n";
     let samples = read("x.csv", mixed, &paris);
     assert_eq!(seconds(&samples, "cpu", start), [0, 15, 30, 45, 60]);
-    assert_eq!(samples.notes, ["x.csv: 1 of 5 times name no zone; those were taken as Europe/Paris"]);
+    assert_eq!(samples.notes, ["x.csv: 1 of 5 times names no zone; it was taken as Europe/Paris"]);
     let nowhere = ReadOptions { timezone: Some("Europe/Pari".into()), ..wanting(&["cpu"]) };
     assert!(wrong("x.csv", text.as_bytes(), &nowhere).contains("`Europe/Pari` is no time zone"));
 }

@@ -136,11 +136,20 @@ fn the_loop_is_closed_where_replicas_or_a_demand_is_there() {
     let bare = record("cpu", &["0.5", "0.9"]);
     let run = plain(&policy, &bare);
     assert_eq!((run.kind, run.ticks[1].current), (Loop::Open, 1));
-    assert!(run.notes[0].contains("neither replicas nor a demand"), "{:?}", run.notes);
+    assert_eq!(
+        run.notes[0],
+        "open loop, since the samples have neither replicas nor a demand: each tick is decided from 1 replica (the policy's min), and what is decided has no effect on the next; to close the loop, say how many ran (--recorded-replicas N), or take 1 replica for it (--loop closed)"
+    );
+    let mut to_zero = tracking();
+    to_zero.replicas.min.value = 0;
+    assert!(plain(&to_zero, &bare).notes[0].contains("from 1 replica (the policy's min is 0), and"));
+    // Asked for, it needs no reason and no way out.
+    let asked = go(&policy, &bare, &open());
+    assert!(asked.notes[0].starts_with("open loop: each") && asked.notes[0].ends_with("on the next"));
     let options = RunOptions { recorded_replicas: Some(4), ..RunOptions::default() };
     let run = go(&policy, &bare, &options);
     assert_eq!((run.kind, desired(&run)), (Loop::Closed, vec![4, 8]));
-    assert!(run.notes[0].contains("4 replicas assumed (--recorded-replicas;"), "{:?}", run.notes);
+    assert!(run.notes[0].ends_with("recorded: 4 replicas, as --recorded-replicas says"), "{:?}", run.notes);
     // A total with a capacity is a demand.
     let mut demand = Policy::bare("web", 2, 20).unlimited();
     demand.metrics = vec![Metric { capacity: Some(50.0), ..metric("rps", Some(Per::Total)) }];
@@ -271,12 +280,166 @@ fn a_metric_that_no_sample_holds_is_said_to_be_missing() {
     let mut policy = tracking();
     policy.metrics.push(metric("zeal", None));
     let run = plain(&policy, &record("cpu,replicas", &["0.5,4"]));
-    assert_eq!(run.notes, ["the samples do not hold zeal: missing at every tick"]);
+    assert_eq!(
+        run.notes,
+        [
+            "zeal has no value at any tick, since the samples do not hold it: this run says nothing about what reads it"
+        ]
+    );
     assert_eq!(run.never, ["zeal"]);
     // A column of NaN is none either; a value at one tick is one; without samples there is nothing to tell.
     let nan = plain(&policy, &record("cpu,zeal,replicas", &["NaN,NaN,4", "NaN,3,4"]));
     assert_eq!(nan.never, ["cpu"]);
+    assert!(
+        nan.notes[0].starts_with("cpu has no value at any tick, since no sample of it is a number"),
+        "{:?}",
+        nan.notes
+    );
+    policy.metrics.push(metric("zest", None));
+    let both = go(&policy, &record("cpu,replicas", &["0.5,4"; 60]), &with("gap"));
+    assert_eq!(both.never, ["zeal", "zest"]);
+    assert!(
+        both.notes[0].starts_with("zeal, zest have no value at any tick, since the samples do not hold them")
+    );
+    // A gap on purpose is no want of samples, and comes next.
+    assert!(both.notes[1].starts_with("scenario gap: no metric has a value from"), "{:?}", both.notes);
+    // No replica was there to have a value.
+    let paused = plain(&tracking(), &record("cpu,replicas", &["0.5,0"; 4]));
+    assert_eq!(paused.never, ["cpu"]);
+    assert!(paused.notes[0].contains("at every tick a ready replica was missing"), "{:?}", paused.notes);
     assert!(plain(&policy, &Samples::default()).never.is_empty());
+}
+
+#[test]
+fn samples_that_contradict_the_unit_are_told_first() {
+    use luascale::model::Unit;
+    let noted = |unit, per, cells: &[&str]| {
+        let mut policy = Policy::bare("web", 1, 20).unlimited();
+        policy.metrics = vec![Metric { unit: Some(unit), saturation: Some(1.0), ..metric("cpu", per) }];
+        policy.metrics[0].saturation = policy.metrics[0].per.map(|_| 1.0);
+        let rows: Vec<String> = cells.iter().map(|c| format!("{c},4")).collect();
+        let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
+        go(&policy, &record("cpu,replicas", &rows), &RunOptions::default()).notes
+    };
+    let replica = Some(Per::Replica);
+    // Its saturation is passed for no other reason, so that note does not come.
+    assert_eq!(
+        noted(Unit::Ratio, replica, &["85", "90", "80"]),
+        [
+            "cpu is a ratio (0 to 1), and the samples hold up to 90 at 2024-03-01T12:00:15Z: they look like percent; declare unit = \"percent\", with its limits from 0 to 100, or divide the samples by 100"
+        ]
+    );
+    assert_eq!(
+        noted(Unit::Percent, replica, &["0.5", "0.75"])[0],
+        "cpu is in percent (0 to 100), and the samples never pass 0.75 (at 2024-03-01T12:00:15Z): they look like a ratio; declare unit = \"ratio\", with its limits from 0 to 1, or multiply the samples by 100"
+    );
+    for (unit, per, cells, want) in [
+        (
+            Unit::Ratio,
+            None,
+            ["0.5", "0.6", "12", "0.4"],
+            "hold up to 12 at 2024-03-01T12:00:30Z: most are at or below 1",
+        ),
+        (
+            Unit::Ratio,
+            None,
+            ["25000", "26000", "0", "0"],
+            "hold up to 26000 at 2024-03-01T12:00:15Z: is the unit right?",
+        ),
+        (
+            Unit::Ratio,
+            replica,
+            ["0.5", "-0.25", "0", "0"],
+            "hold -0.25 at 2024-03-01T12:00:15Z: it is never negative",
+        ),
+        (Unit::Count, None, ["5", "9", "-1", "3"], "cpu is a count, and the samples hold -1 at"),
+        (Unit::Bytes, None, ["5", "9", "-1", "3"], "cpu is in bytes, and"),
+        (Unit::Seconds, None, ["5", "9", "-1", "3"], "cpu is in seconds, and"),
+        (Unit::PerSecond, None, ["5", "9", "-1", "3"], "cpu is in events per second, and"),
+        (Unit::Percent, None, ["0.5", "0.6", "0.4", "0.4"], "they look like a ratio"),
+    ] {
+        let notes = noted(unit, per, &cells);
+        assert!(notes[0].contains(want), "{unit:?} {cells:?}: {notes:?}");
+    }
+    // More than was requested, errors below 1%, nothing at all, and what a subtraction leaves are as they may be.
+    for (unit, per, cells) in [
+        (Unit::Ratio, replica, ["0.5", "3.5", "9.9", "0.4"]),
+        (Unit::Percent, None, ["0.1", "0.9", "0.1", "0"]),
+        (Unit::Percent, replica, ["0", "0", "0", "0"]),
+        (Unit::Percent, replica, ["0.4", "1.5", "0", "0"]),
+        (Unit::Seconds, None, ["0.1", "-1e-12", "0.1", "0"]),
+    ] {
+        let notes = noted(unit, per, &cells);
+        assert!(!notes.iter().any(|n| n.contains("and the samples")), "{unit:?} {cells:?}: {notes:?}");
+    }
+}
+
+#[test]
+fn a_paused_target_is_not_measured() {
+    let mut policy = tracking();
+    policy.metrics[0].saturation = Some(0.8);
+    // Paused from the third row on; the last values before hold for two steps.
+    let mut text = String::from("time,metric,value\n");
+    for at in 0..6 {
+        let time = utc(START) + Duration::from_secs(at * 15);
+        text.push_str(&format!("{time},replicas,{}\n", if at < 2 { 4 } else { 0 }));
+        if at < 2 {
+            text.push_str(&format!("{time},cpu,0.9\n"));
+        }
+    }
+    let samples = samples::read(text.as_bytes(), "x.csv", &ReadOptions::default()).unwrap();
+    let run = go(&policy, &samples, &open());
+    assert_eq!(ready(&run), [4, 4, 0, 0, 0, 0]);
+    let under: Vec<_> = run.ticks.iter().map(|t| t.under).collect();
+    assert_eq!(under, [Some(true), Some(true), None, None, None, None]);
+    assert!(
+        run.notes.iter().any(|n| n.starts_with("under-provisioned time could not be measured for 1m, in")),
+        "{:?}",
+        run.notes
+    );
+    let closed = plain(&policy, &record("cpu,replicas", &["0.9,0", "0.9,0", "0.5,4"]));
+    assert_eq!(closed.ticks.iter().map(|t| t.under).take(2).collect::<Vec<_>>(), [None, None]);
+    // A demand is measured all the same: nobody takes it.
+    policy.metrics.push(Metric { capacity: Some(10.0), ..metric("rps", Some(Per::Total)) });
+    let run = go(&policy, &record("cpu,rps,replicas", &["NaN,5,0", "NaN,0,0"]), &open());
+    assert_eq!(run.ticks.iter().map(|t| t.under).collect::<Vec<_>>(), [Some(true), Some(false)]);
+}
+
+#[test]
+fn replicas_are_counted_where_each_is_sampled_and_no_count_was_recorded() {
+    let rows = [
+        "00,cpu,a,0.9,,true,",
+        "00,cpu,b,0.7,,,",
+        "00,cpu,c,0.8,,false,",
+        "00,mem,d,5,,true,",
+        "15,cpu,a,0.9,,true,",
+        "15,cpu,b,0.7,,true,true",
+        "15,cpu,c,0.8,Failed,true,",
+        "15,cpu,e,,Succeeded,,",
+        "15,mem,d,5,Pending,,",
+    ];
+    let mut text = String::from("time,metric,replica,value,phase,ready,deleting\n");
+    rows.iter().for_each(|row| text.push_str(&format!("2024-03-01T12:00:{}\n", row.replacen(',', "Z,", 1))));
+    let samples = samples::read(text.as_bytes(), "x.csv", &ReadOptions::default()).unwrap();
+    let mut policy = tracking();
+    policy.metrics.push(metric("mem", Some(Per::Replica)));
+    let run = plain(&policy, &samples);
+    let counts = |run: &Run| run.ticks.iter().map(|t| (t.current, t.ready)).collect::<Vec<_>>();
+    // a, b, c, d, of which c is not ready; then a and d, of which d is pending.
+    assert_eq!((run.kind, counts(&run)), (Loop::Open, vec![(4, 3), (2, 1)]));
+    assert!(
+        run.notes[0]
+            .starts_with("the samples have no `replicas`: at each tick those are counted that are sampled")
+            && run.notes[0].ends_with("; open loop: what is decided has no effect on the next tick"),
+        "{:?}",
+        run.notes
+    );
+    // What is said on purpose counts more, and what was recorded most.
+    let told = go(&policy, &samples, &RunOptions { recorded_replicas: Some(7), ..RunOptions::default() });
+    assert_eq!(counts(&told), [(7, 7), (7, 7)]);
+    let mut recorded = samples.clone();
+    recorded.replicas = Some(luascale::sim::series::Track { times: vec![utc(START)], values: vec![6] });
+    assert_eq!(counts(&plain(&policy, &recorded)), [(6, 6), (6, 6)]);
 }
 
 #[test]
@@ -287,7 +450,7 @@ fn demand_is_missing_while_nobody_is_ready() {
     let run = plain(&policy, &samples);
     assert!(value(&run, 1, "cpu").is_nan());
     assert!(
-        run.notes.iter().any(|n| n.starts_with("1 values of per-replica metrics are missing")),
+        run.notes.iter().any(|n| n.starts_with("1 value of per-replica metrics is missing")),
         "{:?}",
         run.notes
     );
@@ -500,9 +663,7 @@ fn nasa_holds_while_logs_are_lost_and_scales_in_while_the_server_is_down() {
         (0.0, 1, Some(false))
     );
     assert!(
-        run.notes
-            .iter()
-            .any(|n| n.starts_with("under-provisioned time could not be measured in 4940 minutes")),
+        run.notes.iter().any(|n| n.starts_with("under-provisioned time could not be measured for 3d10h20m")),
         "{:?}",
         run.notes
     );

@@ -77,7 +77,8 @@ impl Tick<'_> {
             let mut state = self.state.rules.get(at).copied().unwrap_or_default();
             let firing = match verdict.holds {
                 Some(holds) => rules::sustain(rule, number, &mut state, holds, input.now, || {
-                    read::newest(policy, input, &self.state, self.conditions.reads(at))
+                    let reads = self.conditions.reads(at, &self.state.work.values, &self.context());
+                    read::newest(policy, input, &self.state, reads.as_deref())
                 }),
                 None => {
                     rules::start_again(&mut state);

@@ -69,6 +69,11 @@ impl VmConditions {
     /// Puts the fence in force for one call into the VM. Calls at the same instant belong to
     /// the same tick and share its deadline.
     fn enter(&self, now: Time, timed: bool) -> Entered<'_> {
+        self.enter_with(now, timed, 0)
+    }
+
+    /// The same with more safepoints than a tick's.
+    fn enter_with(&self, now: Time, timed: bool, more: u64) -> Entered<'_> {
         let limits = &self.vm.limits;
         let run_end = self.run_end.get().unwrap_or_else(|| {
             let end = self.vm.fence.now().saturating_add(limits.run_ms);
@@ -77,7 +82,7 @@ impl VmConditions {
         });
         let goes_on = self.tick.replace(Some(now)) == Some(now);
         self.vm.fence.enter(&Entry {
-            budget: limits.tick_budget,
+            budget: limits.tick_budget.saturating_add(more),
             allowed_ms: limits.tick_ms,
             timed,
             goes_on,
@@ -355,6 +360,28 @@ impl Conditions for VmConditions {
                 (None, None) => Proposed::default(),
             },
             Err(fault) => failed(fault),
+        }
+    }
+
+    /// Exact: the rule is run once more, with a view of the metrics that notes what is read, so
+    /// that a run that needs no such answer pays nothing for it. What it prints was printed.
+    fn reads(&self, rule: usize, values: &[f64], context: &Context<'_>) -> Option<Vec<usize>> {
+        let parts = self.parts().ok().filter(|parts| rule < parts.rules)?;
+        let mark = self.vm.shared.borrow().printed.mark();
+        let read = {
+            // Each first read passes safepoints of its own.
+            let _fenced = self.enter_with(context.now, false, 4 * driver::MOST_METRICS as u64);
+            parts.prepare(values, context).and_then(|()| parts.reads.call::<Vec<usize>>(rule + 1))
+        };
+        self.vm.shared.borrow_mut().printed.cut(mark);
+        match read {
+            Ok(read) => Some(read.into_iter().filter_map(|at| at.checked_sub(1)).collect()),
+            Err(error) => {
+                if let Some(named) = parts.functions.get(rule) {
+                    self.thrown(&error, named);
+                }
+                None
+            }
         }
     }
 

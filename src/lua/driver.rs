@@ -3,8 +3,9 @@
 //! Metrics go in as numeric arguments and the answers come back as two bit masks, since making
 //! a table a tick costs forty times as much under a memory limit. A missing metric is absent
 //! from the table behind `m`, so that reading it calls a function that notes it and gives NaN;
-//! a metric that is there costs two table look-ups. May import: nothing of this crate.
+//! a metric that is there costs two table look-ups. May import: `sandbox`.
 
+use super::sandbox::Compiled;
 use std::fmt::Write as _;
 
 /// Most metrics that are passed as arguments: a function has 255 registers.
@@ -22,10 +23,34 @@ pub(super) struct Shape<'a> {
     pub(super) rules: usize,
 }
 
-/// The driver's text. It is called with the rules' `when` functions, further functions, and the
-/// host, and returns a table of functions; see driver.luau for those that are the same for all.
+/// The part that is the same for all policies: most of the text, and compiled once.
+pub(super) static BASE: Compiled = Compiled::new(include_str!("driver.luau"));
+
+/// What a policy's own text begins with. The flag (see driver.luau) is a local of this text,
+/// since its functions look at it most.
+const HEAD: &str = "\
+local base, fns, more, names, host, G = ...
+local flag, now_at = 0, 0
+local function note(at) if flag == 0 then flag = at end end
+local function flagged() return flag end
+local function clear() flag = 0 end
+local D, data, m, ctx = base(note, flagged, clear, fns, more, names, host, G)
+local xpcall, handler = host.lib.xpcall, host.handler
+local miss, fine, got = {}, {}, {}
+
+-- The rule that ran when a driver was ended from outside.
+D.at = function() return now_at end
+
+-- How the rule at a set bit of the second mask ended.
+D.detail = function(at) return miss[at], fine[at], got[at] end
+
+";
+
+/// The driver's text. It is called with the function of [`BASE`], the rules' `when` functions,
+/// further functions, and the host, and returns a table of functions; see driver.luau for those
+/// that are the same for all.
 pub(super) fn text(shape: &Shape<'_>) -> String {
-    let mut out = String::from(include_str!("driver.luau"));
+    let mut out = String::from(HEAD);
     let values: Vec<String> = (1..=shape.metrics.len()).map(|i| format!("v{i}")).collect();
     let arguments =
         std::iter::once("all").chain(values.iter().map(String::as_str)).collect::<Vec<_>>().join(", ");

@@ -35,6 +35,7 @@ pub(super) struct Parts {
     pub(super) drives: Vec<Function>,
     pub(super) set: Function,
     pub(super) one: Function,
+    pub(super) reads: Function,
     pub(super) at: Function,
     pub(super) detail: Function,
     pub(super) context: Function,
@@ -137,6 +138,7 @@ impl Parts {
         let host = host(vm, script.is_some(), &effects)?;
         let chunk = vm.own(&driver::text(&shape))?;
         let made: Table = chunk.call((
+            vm.compiled(&driver::BASE)?,
             lua.create_sequence_from(whens)?,
             lua.create_sequence_from(more)?,
             lua.create_sequence_from(metrics.iter().cloned())?,
@@ -173,6 +175,7 @@ impl Parts {
             drives: made.get("drives")?,
             set: made.get("set")?,
             one: made.get("one")?,
+            reads: made.get("reads")?,
             at: made.get("at")?,
             detail: made.get("detail")?,
             context: made.get("context")?,

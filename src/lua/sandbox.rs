@@ -10,10 +10,11 @@ use super::{Clock, Limits, each};
 use crate::model::finding::did_you_mean;
 use crate::model::raw::RawPolicy;
 use crate::text::Source;
-use mlua::chunk::Compiler;
+use mlua::chunk::{Chunk, ChunkMode, Compiler};
 use mlua::{Function, Lua, LuaOptions, LuaString, StdLib, Table, Value};
 use std::cell::{Ref, RefCell};
 use std::rc::Rc;
+use std::sync::OnceLock;
 
 /// Name of the chunks that are ours; errors are never placed in them.
 const OWN: &str = "(luascale)";
@@ -161,7 +162,8 @@ impl Vm {
                 lua.set_memory_limit(memory.saturating_add(FOR_MESSAGES)).map(|_| ())
             })?,
         )?;
-        let prelude: Table = lua.load(include_str!("prelude.luau")).set_name(format!("={OWN}")).call(host)?;
+        static PRELUDE: Compiled = Compiled::new(include_str!("prelude.luau"));
+        let prelude: Table = PRELUDE.load(&lua)?.call(host)?;
         lua.sandbox(true)?;
         native::install(&lua)?;
         lua.set_memory_limit(memory)?;
@@ -184,11 +186,46 @@ impl Vm {
         if shared.printed.is_empty() { Vec::new() } else { shared.printed.take() }
     }
 
+    /// The function of our own text, compiled before; it sees no global, as with [`Vm::own`].
+    pub(super) fn compiled(&self, compiled: &'static Compiled) -> mlua::Result<Function> {
+        let nothing = self.lua.create_table()?;
+        compiled.chunk(&self.lua)?.set_environment(nothing).into_function()
+    }
+
     /// Compiles our own text, such as a driver. It sees no global: a file may have put its own in
     /// their place.
     pub(super) fn own(&self, text: &str) -> mlua::Result<Function> {
         let nothing = self.lua.create_table()?;
         self.lua.load(text).set_name(format!("={OWN}")).set_environment(nothing).into_function()
+    }
+}
+
+/// A text of our own that is compiled once in the process: compiling it again for each VM takes
+/// longer than all else that a small file needs.
+pub(super) struct Compiled {
+    text: &'static str,
+    bytecode: OnceLock<Vec<u8>>,
+}
+
+impl Compiled {
+    pub(super) const fn new(text: &'static str) -> Compiled {
+        Compiled { text, bytecode: OnceLock::new() }
+    }
+
+    /// Its function in this VM, with the VM's globals.
+    fn load(&self, lua: &Lua) -> mlua::Result<Function> {
+        self.chunk(lua)?.into_function()
+    }
+
+    fn chunk(&self, lua: &Lua) -> mlua::Result<Chunk<'_>> {
+        let bytecode = match self.bytecode.get() {
+            Some(bytecode) => bytecode,
+            None => {
+                let made = compiler().compile(self.text)?;
+                self.bytecode.get_or_init(|| made)
+            }
+        };
+        Ok(lua.load(bytecode.as_slice()).set_mode(ChunkMode::Binary).set_name(format!("={OWN}")))
     }
 }
 
@@ -200,8 +237,15 @@ pub(super) fn compile(lua: &Lua, shared: &RefCell<Shared>, source: &Source) -> R
         let line = 1 + memchr::memchr_iter(b'\n', plain.as_bytes().get(..at).unwrap_or_default()).count();
         return Err(format!("{chunk}:{line}: names that begin with {} are the engine's own", each::PREFIX));
     }
+    // The VM takes a text that begins like bytecode for bytecode, which it does not check.
+    if let Some(byte) = plain.bytes().take(2).find(|b| *b < b'\t') {
+        return Err(format!(
+            "{chunk}:1: the file begins with the byte {byte}, as no Lua text does; bytecode is not run"
+        ));
+    }
     let load = |text: &str| {
         lua.load(text)
+            .set_mode(ChunkMode::Text)
             .set_name(format!("={chunk}"))
             .into_function()
             .map_err(|error| super::message::root(&error))

@@ -183,11 +183,12 @@ pub trait Conditions {
     /// The `decide` function, or one run of the script.
     fn propose(&self, values: &[f64], context: &Context<'_>) -> Proposed;
 
-    /// The metrics that a rule's `when` may read, by the rule's position in the order of
-    /// [`Conditions::when`]: only their samples tell whether two of them agree. `None` where
-    /// it is not known; then any metric's do.
-    fn reads(&self, rule: usize) -> Option<&[usize]> {
-        let _ = rule;
+    /// The metrics that a rule's `when` reads at these values, by the rule's position in the
+    /// order of [`Conditions::when`]: only their samples tell whether two of them agree. A
+    /// metric without a value, which gives no sample, may be left out. `None` where it is not
+    /// known; then any metric's do.
+    fn reads(&self, rule: usize, values: &[f64], context: &Context<'_>) -> Option<Vec<usize>> {
+        let _ = (rule, values, context);
         None
     }
 

@@ -4,6 +4,7 @@
 //! [`crate::model::Conditions`], so this knows no Lua.
 
 pub mod cases;
+mod counted;
 pub mod expect;
 mod notes;
 pub mod run;
@@ -12,7 +13,13 @@ pub mod scenario;
 pub mod score;
 pub mod series;
 pub mod trace;
+mod units;
 mod world;
 
 pub use run::{RunOptions, run};
 pub use scenario::Scenario;
+
+/// `1 tick`, `2 ticks`.
+fn many(count: usize, one: &str) -> String {
+    if count == 1 { format!("1 {one}") } else { format!("{count} {one}s") }
+}

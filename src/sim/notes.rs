@@ -3,8 +3,9 @@
 use super::run::RunOptions;
 use super::series::{Samples, Series, Values};
 use super::trace::{Loop, Run};
-use super::world::{World, region};
-use crate::model::{Mode, Per, Policy};
+use super::world::{World, region, series};
+use super::{many, units};
+use crate::model::{Duration, Mode, Model, Per, Policy};
 
 /// A run and what it was made of.
 pub(super) struct About<'a, 'w> {
@@ -13,6 +14,8 @@ pub(super) struct About<'a, 'w> {
     pub options: &'a RunOptions,
     /// Replicas that were assumed where none were recorded.
     pub assumed: u32,
+    /// Whether they were counted from samples of single replicas.
+    pub counted: bool,
     pub world: &'a World<'w>,
     /// Whether there were samples at all.
     pub recorded: bool,
@@ -23,33 +26,117 @@ impl About<'_, '_> {
     pub fn notes(&self, run: &Run, scenarios: Vec<String>) -> Vec<String> {
         let mut notes = Vec::new();
         if !self.recorded {
-            let s = if self.assumed == 1 { "" } else { "s" };
             notes.push(format!(
-                "there are no samples: one tick, with no metrics and {} replica{s}",
-                self.assumed
+                "there are no samples: one tick, with no metrics and {}",
+                many(self.assumed as usize, "replica")
             ));
+            if !self.options.scenarios.is_empty() {
+                notes.push("scenarios need samples: nothing was done".into());
+            }
         } else {
-            self.replicas(run.kind, &mut notes);
+            // What makes the rest worth little comes before it.
+            self.never(run, &mut notes);
+            let doubted = self.doubts(&mut notes);
             notes.extend(scenarios);
-            self.metrics(run, &mut notes);
+            self.replicas(run.kind, &mut notes);
+            self.metrics(run, &doubted, &mut notes);
         }
         self.not_simulated(&mut notes);
         notes.extend(self.samples.notes.iter().cloned());
         notes
     }
 
+    /// The metrics that never had a value, by cause.
+    fn never(&self, run: &Run, notes: &mut Vec<String>) {
+        let series = series(self.policy, self.samples);
+        let mut causes: Vec<(String, Vec<&str>)> = Vec::new();
+        for (metric, series) in self.policy.metrics.iter().zip(series) {
+            let name = metric.name.value.as_str();
+            if !run.never.iter().any(|n| n == name) {
+                continue;
+            }
+            let of = |at: usize| self.policy.metrics.get(at).map_or("", |m| m.name.value.as_str());
+            let cause = match (series, metric.models) {
+                (None, _) => "the samples do not hold it".into(),
+                (Some(series), _) if !has_value(series) => "no sample of it is a number".into(),
+                (_, Some(Model::Latency { load: of_it } | Model::Queue { arrivals: of_it })) => {
+                    format!("it is modelled by {}, which has none", of(of_it))
+                }
+                (_, None) => "at every tick a ready replica was missing, recorded or simulated".into(),
+            };
+            match causes.iter_mut().find(|(known, _)| *known == cause) {
+                Some((_, names)) => names.push(name),
+                None => causes.push((cause, vec![name])),
+            }
+        }
+        for (cause, names) in causes {
+            let (have, cause) = match names.len() {
+                1 => ("has", cause),
+                _ => ("have", cause.replace("hold it", "hold them").replace("of it", "of them")),
+            };
+            notes.push(format!(
+                "{} {have} no value at any tick, since {cause}: this run says nothing about what reads {}",
+                names.join(", "),
+                if names.len() == 1 { "it" } else { "them" }
+            ));
+        }
+    }
+
+    /// What contradicts the units; returns whose.
+    fn doubts(&self, notes: &mut Vec<String>) -> Vec<bool> {
+        let series = series(self.policy, self.samples).into_iter().enumerate();
+        let of = series.map(|(at, s)| s.map_or_else(Vec::new, |s| units::doubts(self.policy, at, s)));
+        of.map(|doubts| {
+            let any = !doubts.is_empty();
+            notes.extend(doubts);
+            any
+        })
+        .collect()
+    }
+
     fn replicas(&self, kind: Loop, notes: &mut Vec<String>) {
-        let assumed = self.assumed;
-        let source =
-            if self.options.recorded_replicas.is_some() { "--recorded-replicas" } else { "the policy's min" };
-        let s = if assumed == 1 { "" } else { "s" };
+        let assumed = many(self.assumed as usize, "replica");
+        let told = self.options.recorded_replicas.is_some();
+        let source = match (told, *self.policy.replicas.min) {
+            (true, _) => "as --recorded-replicas says",
+            (false, 0) => "the policy's min is 0",
+            (false, _) => "the policy's min",
+        };
         match (kind, &self.samples.replicas) {
+            (_, None) if self.counted => notes.push(format!(
+                "the samples have no `replicas`: at each tick those are counted that are sampled, without those deleted or ended{}",
+                match kind {
+                    Loop::Closed => "",
+                    Loop::Open => "; open loop: what is decided has no effect on the next tick",
+                }
+            )),
+            (Loop::Closed, None) if told => notes.push(format!(
+                "the samples do not say how many replicas ran when they were recorded: {assumed}, {source}"
+            )),
             (Loop::Closed, None) => notes.push(format!(
-                "the samples do not say how many replicas ran when they were recorded: {assumed} replica{s} assumed ({source}; --recorded-replicas N says otherwise)"
+                "the samples do not say how many replicas ran when they were recorded: {assumed} assumed ({source}; --recorded-replicas N says otherwise)"
             )),
-            (Loop::Open, None) => notes.push(format!(
-                "open loop, since the samples have neither replicas nor a demand: each tick is decided from {assumed} replica{s} ({source}), and what is decided has no effect on the next"
-            )),
+            (Loop::Open, None) => {
+                let asked = self.options.kind.is_some();
+                let single =
+                    series(self.policy, self.samples).into_iter().flatten().any(|s| s.of_replicas());
+                let why = match (asked, single) {
+                    (true, _) => "",
+                    (false, true) => ", since samples of single replicas are judged as they are",
+                    (false, false) => ", since the samples have neither replicas nor a demand",
+                };
+                let mut note = format!(
+                    "open loop{why}: each tick is decided from {assumed} ({source}), and what is decided has no effect on the next"
+                );
+                if !asked && single {
+                    note.push_str("; --loop closed closes it");
+                } else if !asked {
+                    note.push_str(&format!(
+                        "; to close the loop, say how many ran (--recorded-replicas N), or take {assumed} for it (--loop closed)"
+                    ));
+                }
+                notes.push(note);
+            }
             (Loop::Open, Some(_)) => notes.push(
                 "open loop: each tick is decided from the replicas that were recorded, and what is decided has no effect on the next"
                     .into(),
@@ -62,14 +149,10 @@ impl About<'_, '_> {
         self.samples.series.iter().find(|s| s.metric == metric)
     }
 
-    fn metrics(&self, run: &Run, notes: &mut Vec<String>) {
+    fn metrics(&self, run: &Run, doubted: &[bool], notes: &mut Vec<String>) {
         let names = |filter: &dyn Fn(&crate::model::Metric) -> bool| -> Vec<&str> {
             self.policy.metrics.iter().filter(|m| filter(m)).map(|m| m.name.value.as_str()).collect()
         };
-        let absent = names(&|m| self.series(&m.name.value).is_none());
-        if !absent.is_empty() {
-            notes.push(format!("the samples do not hold {}: missing at every tick", absent.join(", ")));
-        }
         if run.kind == Loop::Closed {
             let plain =
                 names(&|m| m.per.is_none() && m.models.is_none() && self.series(&m.name.value).is_some());
@@ -88,27 +171,31 @@ impl About<'_, '_> {
                     single.join(", ")
                 ));
             }
-            for (metric, ticks) in self.policy.metrics.iter().zip(&self.world.saturated) {
+            // What is in the wrong unit passes its saturation for that reason alone.
+            let trusted = self.policy.metrics.iter().zip(&self.world.saturated).zip(doubted);
+            for ((metric, ticks), _) in trusted.filter(|(_, doubted)| !**doubted) {
                 if *ticks > 0 && metric.per == Some(Per::Replica) {
-                    let s = if *ticks == 1 { "" } else { "s" };
                     notes.push(format!(
-                        "{} was recorded at its saturation at {ticks} tick{s}: demand was at least that, and may have been more",
-                        metric.name.value
+                        "{} was recorded at its saturation at {}: demand was at least that, and may have been more",
+                        metric.name.value,
+                        many(*ticks as usize, "tick")
                     ));
                 }
             }
             if self.world.unknown_demand > 0 {
+                let count = self.world.unknown_demand;
                 notes.push(format!(
-                    "{} values of per-replica metrics are missing, since no replica was ready (recorded or simulated)",
-                    self.world.unknown_demand
+                    "{} of per-replica metrics {} missing, since no replica was ready (recorded or simulated)",
+                    many(count as usize, "value"),
+                    if count == 1 { "is" } else { "are" }
                 ));
             }
         }
         let unmeasured = run.ticks.iter().filter(|t| t.under.is_none()).count();
         if unmeasured > 0 && unmeasured < run.ticks.len() {
-            let minutes = unmeasured as f64 * self.policy.interval.seconds() / 60.0;
+            let time = Duration(self.policy.interval.0.saturating_mul(unmeasured as i64));
             notes.push(format!(
-                "under-provisioned time could not be measured in {minutes:.0} minutes, in which load has no value"
+                "under-provisioned time could not be measured for {time}, in which load has no value"
             ));
         }
         if let Some(region) = region(self.policy, self.samples)
@@ -132,5 +219,12 @@ impl About<'_, '_> {
                     .into(),
             );
         }
+    }
+}
+
+fn has_value(series: &Series) -> bool {
+    match &series.values {
+        Values::Scalar(track) => track.values.iter().any(|v| v.is_finite()),
+        Values::Replicas(track) => track.values.iter().flatten().any(|s| s.value.is_some()),
     }
 }

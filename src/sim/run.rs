@@ -2,6 +2,7 @@
 //!
 //! May import: `model`, `decide`, siblings. Linear in ticks; what a tick needs is read forward.
 
+use super::counted::counted;
 use super::scenario::{Plan, Scenario, moved};
 use super::series::{Samples, Series, Values};
 use super::trace::{Failed, Happened, Loop, Printed, Run, Score, Tick};
@@ -25,8 +26,8 @@ const MOST_PRINTED: usize = 10_000;
 pub struct RunOptions {
     /// Open or closed; `None`: closed where replicas or a demand is there, else open.
     pub kind: Option<Loop>,
-    /// Replicas that ran when it was recorded, where the recording does not say; `None`: the
-    /// policy's min, at least 1.
+    /// Replicas that ran when it was recorded, where the recording has no count of them; `None`: those
+    /// that are sampled, where single replicas are, else the policy's min, at least 1.
     pub recorded_replicas: Option<u32>,
     /// What is done to the recording or the replicas, all at once.
     pub scenarios: Vec<Scenario>,
@@ -61,8 +62,12 @@ pub fn run(
         None => options.recorded_replicas.unwrap_or(1),
         Some(_) => options.recorded_replicas.unwrap_or((*policy.replicas.min).max(1)),
     };
+    let counted = match (&samples.replicas, options.recorded_replicas) {
+        (None, None) => counted(policy, samples),
+        _ => None,
+    };
     let make = |noted| {
-        let world = World::new(policy, samples, kind, assumed);
+        let world = World::new(policy, samples, counted.as_ref(), kind, assumed);
         let plan = Plan::new(policy, &options.scenarios, ticks, start);
         Simulation::new(policy, conditions, world, plan, kind, noted)
     };
@@ -96,7 +101,15 @@ pub fn run(
         out.never = world.never(out.ended.is_some());
     }
     out.score = if span.is_some() { score::score(policy, &out) } else { Score::default() };
-    let about = notes::About { policy, samples, options, assumed, world: &world, recorded: span.is_some() };
+    let about = notes::About {
+        policy,
+        samples,
+        options,
+        assumed,
+        counted: counted.is_some(),
+        world: &world,
+        recorded: span.is_some(),
+    };
     out.notes = about.notes(&out, scenario_notes);
     out
 }

@@ -4,6 +4,7 @@
 //! the load is still there. `spike` changes the load, `surge` and `none-ready` the replicas,
 //! `restart` the state, `dst` the date.
 
+use super::many;
 use super::series::{Samples, Track, Values};
 use super::world::Disturbance;
 use crate::model::finding::did_you_mean;
@@ -315,8 +316,8 @@ pub(super) fn moved(
     let zone =
         if policy.schedule.is_empty() { format!("{name} (no schedule names a zone)") } else { name.into() };
     notes.push(format!(
-        "scenario dst: the recording was moved by {} days onto the change {which} summer time at {change} in {zone}",
-        shift / DAY
+        "scenario dst: the recording was moved by {} onto the change {which} summer time at {change} in {zone}",
+        many(usize::try_from(shift / DAY).unwrap_or_default(), "day")
     ));
     Some(samples)
 }

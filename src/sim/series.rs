@@ -51,6 +51,11 @@ pub struct Track<T> {
 }
 
 impl Series {
+    /// Whether it has one sample a replica.
+    pub fn of_replicas(&self) -> bool {
+        matches!(self.values, Values::Replicas(_))
+    }
+
     /// Its times, rising strictly.
     pub fn times(&self) -> &[Time] {
         match &self.values {

@@ -4,9 +4,10 @@
 //! May import: `model`, siblings. Everything is read forward through cursors, so a run is linear
 //! in ticks and samples.
 
+use super::counted::Counted;
 use super::series::{Samples, Series, Track, Values};
 use super::trace::Loop;
-use crate::model::{Duration, Input, Model, Per, Phase, Policy, Reading, ReplicaSample, Time, Unit};
+use crate::model::{Duration, Input, Metric, Model, Per, Phase, Policy, Reading, ReplicaSample, Time, Unit};
 use std::collections::VecDeque;
 
 /// Utilization is capped here where latency is computed from it: at 1 a queue grows without end.
@@ -151,24 +152,21 @@ pub(super) struct Weather {
 }
 
 impl<'a> World<'a> {
-    /// The world of a policy on a recording. `assumed` stands in where no replicas were recorded.
-    pub fn new(policy: &'a Policy, samples: &'a Samples, kind: Loop, assumed: u32) -> World<'a> {
+    /// The world of a policy on a recording. Where no replicas were recorded, those that were `counted`
+    /// stand in, or else `assumed`.
+    pub fn new(
+        policy: &'a Policy,
+        samples: &'a Samples,
+        counted: Option<&'a Counted>,
+        kind: Loop,
+        assumed: u32,
+    ) -> World<'a> {
         let metrics = policy.metrics.len();
-        let region = region(policy, samples);
-        let cursors = policy
-            .metrics
-            .iter()
-            .map(|metric| {
-                let found =
-                    samples.series.iter().find(|s| s.metric == metric.name.value && s.region == region);
-                found
-                    .or_else(|| {
-                        samples.series.iter().find(|s| s.metric == metric.name.value && s.region.is_none())
-                    })
-                    .map(|series| Cursor::new(series, policy.interval))
-            })
-            .collect();
-        let count = |track: &'a Option<Track<u32>>| track.as_ref().map(|track| Count { track, at: 0 });
+        let series = series(policy, samples).into_iter();
+        let cursors = series.map(|s| s.map(|series| Cursor::new(series, policy.interval))).collect();
+        let count = |track: &'a Track<u32>| Count { track, at: 0 };
+        let replicas = samples.replicas.as_ref().or(counted.map(|c| &c.replicas));
+        let ready = samples.ready.as_ref().or(counted.map(|c| &c.ready));
         let follows =
             (0..metrics).map(|m| if kind == Loop::Closed { follows(policy, m) } else { Follows::Nothing });
         World {
@@ -177,8 +175,8 @@ impl<'a> World<'a> {
             cursors,
             follows: follows.collect(),
             capacity: (0..metrics).map(|m| capacity(policy, m)).collect(),
-            replicas: count(&samples.replicas),
-            ready: count(&samples.ready),
+            replicas: replicas.map(count),
+            ready: ready.map(count),
             assumed,
             current: None,
             starting: VecDeque::new(),
@@ -211,7 +209,7 @@ impl<'a> World<'a> {
             Loop::Open => Some(1.0),
         };
         self.simulate(now, share, disturbance.surge > 0.0, input);
-        let weather = Weather { under: self.under(input.ready) };
+        let weather = Weather { under: self.under(recorded_ready, input.ready) };
         self.last = Some(Before { time: now, ready: input.ready, disturbance });
         weather
     }
@@ -341,7 +339,7 @@ impl<'a> World<'a> {
     pub fn never(&self, ended: bool) -> Vec<String> {
         let metrics = self.policy.metrics.iter().zip(&self.valued).zip(&self.cursors);
         metrics
-            .filter(|((_, valued), cursor)| !**valued && !(ended && cursor.is_some()))
+            .filter(|((_, valued), cursor)| !**valued && (!ended || cursor.is_none()))
             .map(|((metric, _), _)| metric.name.value.clone())
             .collect()
     }
@@ -377,12 +375,15 @@ impl<'a> World<'a> {
         if known { length } else { f64::NAN }
     }
 
-    fn under(&self, ready: u32) -> Option<bool> {
+    /// Whether load was more than the ready replicas take. Where none was recorded as ready, what a replica
+    /// takes was not measured: a value that still stands there is an old one.
+    fn under(&self, recorded_ready: u32, ready: u32) -> Option<bool> {
         let mut under = None;
         for ((metric, recorded), capacity) in
             self.policy.metrics.iter().zip(&self.recorded).zip(&self.capacity)
         {
             let over = match (metric.per, metric.saturation, capacity) {
+                (Some(Per::Replica), ..) if recorded_ready == 0 => continue,
                 (Some(Per::Replica), Some(most), _) if recorded.simulated.is_finite() => {
                     recorded.simulated > most
                 }
@@ -460,6 +461,15 @@ pub(super) fn capacity(policy: &Policy, at: usize) -> Option<f64> {
     let metric = policy.metrics.get(at)?;
     let predicted = policy.predict.as_ref().filter(|p| p.metric == at).map(|p| p.per_replica);
     metric.capacity.or(predicted).filter(|_| metric.per == Some(Per::Total))
+}
+
+/// The series that a run reads, one a metric.
+pub(super) fn series<'a>(policy: &Policy, samples: &'a Samples) -> Vec<Option<&'a Series>> {
+    let region = region(policy, samples);
+    let of = |metric: &Metric, region: &Option<String>| {
+        samples.series.iter().find(|s| s.metric == metric.name.value && s.region == *region)
+    };
+    policy.metrics.iter().map(|m| of(m, &region).or_else(|| of(m, &None))).collect()
 }
 
 /// The region whose series are read: none, the policy's first, or the first by name.

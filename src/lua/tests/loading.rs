@@ -126,3 +126,18 @@ fn modules_are_found_run_once_and_never_in_a_circle() {
     let loaded = load(&source, &shelf, &Limits::default(), clock()).map_err(|f| panic!("{f:#?}")).unwrap();
     assert_eq!((loaded.script, loaded.raw.policies[0].name.as_str()), (false, "made"));
 }
+
+#[test]
+fn bytecode_is_no_policy_file() {
+    // Code that the VM's compiler did not check could do anything.
+    let bytecode = mlua::chunk::Compiler::new().compile("policy('p')({})").unwrap_or_default();
+    let text = String::from_utf8(bytecode).unwrap_or_default();
+    assert!(text.contains("policy"), "it is text enough for a file: {text:?}");
+    for text in [text.as_str(), "\u{6}", "\t\u{1}"] {
+        let finding = refused(text);
+        assert_eq!(finding.rule, "syntax", "{text:?}: {finding:?}");
+    }
+    let shelf = Shelf(BTreeMap::from([("code", "\u{6}\u{3}x")]));
+    let finding = refused_with("require 'code' policy 'p' {}", &shelf);
+    assert!(finding.message.contains("bytecode is not run"), "{finding:?}");
+}

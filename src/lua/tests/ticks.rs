@@ -172,3 +172,36 @@ fn scale_out_alone_is_asked_on_projected_metrics() {
     conditions.when(Projected::All, &[2.0], &context(0), &mut out);
     assert_eq!(out[1].fault.as_ref().map(|f| f.message.as_str()), Some("not asked"));
 }
+
+#[test]
+fn what_a_rule_reads_is_told_exactly_and_leaves_no_trace() {
+    for (body, reads) in [
+        ("return m.rps > 1", vec![2]),
+        ("return m.cpu > 0.8 or m.rps > 1", vec![0]),
+        ("return m.cpu < 0.8 or m.rps > 1", vec![0, 2]),
+        ("return m[('RPS'):lower()] + m.rps > m.cpu", vec![2, 0]),
+        // What has no value gives no sample.
+        ("return m.has('rps') and not m.has('p95')", vec![2]),
+        ("for name in m do return name == 'cpu' end return false", vec![0]),
+        ("print(m.cpu) return ctx.now == 1 and ctx.replicas == 3", vec![0]),
+        ("return ctx.replicas == 3", vec![]),
+    ] {
+        let text = format!("policy 'p' {{ scale_in = {{ {{ when = function(m, ctx)\n{body}\nend }} }} }}");
+        let loaded = loaded(&text);
+        let names: Vec<&str> = METRICS.iter().map(|(name, _)| *name).collect();
+        let values: Vec<f64> = METRICS.iter().map(|(_, value)| *value).collect();
+        let conditions = loaded.bind(&policy(&loaded, &names));
+        let mut before = Vec::new();
+        conditions.when(Projected::All, &values, &context(1_000), &mut before);
+        let printed = conditions.printed();
+        for _ in 0..2 {
+            assert_eq!(conditions.reads(0, &values, &context(1_000)), Some(reads.clone()), "{body}");
+        }
+        assert_eq!(conditions.reads(1, &values, &context(1_000)), None, "there is one rule");
+        assert_eq!(conditions.printed(), Vec::<String>::new(), "{body}");
+        let mut after = Vec::new();
+        conditions.when(Projected::All, &values, &context(1_000), &mut after);
+        assert_eq!((before[0].holds, &before), (Some(true), &after), "{body}");
+        assert_eq!(conditions.printed(), printed);
+    }
+}

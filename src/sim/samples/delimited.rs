@@ -4,6 +4,7 @@ use super::ReadOptions;
 use super::place::{Complaint, Problems, Text};
 use super::table::{Cell, Role, Table};
 use crate::model::Finding;
+use crate::sim::many;
 use crate::sim::series::Samples;
 use std::borrow::Cow;
 
@@ -81,12 +82,13 @@ fn delimiter(text: &str) -> u8 {
 }
 
 fn ragged(record: &csv::StringRecord, columns: &[String], delimiter: u8) -> Complaint {
-    let message = format!("this row has {} cells, and the header {} columns", record.len(), columns.len());
+    let (cells, header) = (many(record.len(), "cell"), many(columns.len(), "column"));
+    let message = format!("this row has {cells}, and the header {header}");
     let digits =
         |cell: Option<&str>| cell.is_some_and(|c| !c.is_empty() && c.bytes().all(|b| b.is_ascii_digit()));
     let last = record.len().wrapping_sub(1);
     let help = if delimiter == b',' && record.len() > columns.len() && digits(record.get(last)) {
-        "if this is a decimal comma, write a point: 1.5, not 1,5"
+        "a number has no comma: write a point for a decimal comma, 1.5 for 1,5; leave one between thousands out, 1234 for 1,234"
     } else if record.len() < columns.len() {
         "is the file cut off here? a cell without a value is still a cell: a,,c"
     } else {

@@ -122,8 +122,9 @@ impl Clock {
     pub fn notes(&self, notes: &mut Vec<String>, file: &str) {
         let zone = &self.zone_name;
         if self.naive > 0 && self.zoned > 0 {
+            let (name, taken) = if self.naive == 1 { ("names", "it was") } else { ("name", "those were") };
             notes.push(format!(
-                "{file}: {} of {} times name no zone; those were taken as {zone}",
+                "{file}: {} of {} times {name} no zone; {taken} taken as {zone}",
                 self.naive,
                 self.naive + self.zoned
             ));
@@ -134,20 +135,24 @@ impl Clock {
         }
         if self.skipped > 0 {
             notes.push(format!(
-                "{file}: {} times fall in the hour that the change to summer time skips in {zone}; read as after it",
-                self.skipped
+                "{file}: {} in the hour that the change to summer time skips in {zone}; read as after it",
+                times_fall(self.skipped)
             ));
         }
         if self.twice > 0 {
             notes.push(format!(
-                "{file}: {} times fall in the hour that comes twice in {zone}; read as the first hour until times turn back, then as the second",
-                self.twice
+                "{file}: {} in the hour that comes twice in {zone}; read as the first hour until times turn back, then as the second",
+                times_fall(self.twice)
             ));
         }
         if self.epoch_1970 {
             notes.push(format!("{file}: some times are within three years of 1970; small numbers were read as seconds since 1970"));
         }
     }
+}
+
+fn times_fall(count: usize) -> String {
+    if count == 1 { "1 time falls".into() } else { format!("{count} times fall") }
 }
 
 fn civil(local: i64) -> Result<DateTime, jiff::Error> {
@@ -346,7 +351,7 @@ mod tests {
         }
         let mut notes = Vec::new();
         clock.notes(&mut notes, "x.csv");
-        assert!(notes.iter().any(|n| n.contains("1 times fall in the hour that the change")), "{notes:?}");
+        assert!(notes.iter().any(|n| n.contains("1 time falls in the hour that the change")), "{notes:?}");
         assert!(notes.iter().any(|n| n.contains("4 times fall in the hour that comes twice")), "{notes:?}");
     }
 
@@ -358,6 +363,6 @@ mod tests {
         }
         let mut notes = Vec::new();
         clock.notes(&mut notes, "x.csv");
-        assert_eq!(notes, ["x.csv: 1 of 3 times name no zone; those were taken as UTC"]);
+        assert_eq!(notes, ["x.csv: 1 of 3 times names no zone; it was taken as UTC"]);
     }
 }

@@ -80,7 +80,17 @@ fn hint(cell: &str) -> String {
     if cell.matches(',').count() == 1
         && let Some(number) = bare(&cell.replace(',', "."))
     {
-        return format!("a decimal comma is not read: write {number}");
+        // 1,234 is a thousand and some as likely; 0,234 and 1,23 are not.
+        let (whole, rest) = cell.split_once(',').unwrap_or((cell, ""));
+        let grouped = bare(&format!("{whole}{rest}")).filter(|_| {
+            rest.len() == 3
+                && rest.bytes().all(|b| b.is_ascii_digit())
+                && bare(whole).is_some_and(|w| w != 0.0)
+        });
+        return match grouped {
+            Some(grouped) => format!("write {grouped}, or {number} if the comma is the decimal point"),
+            None => format!("a decimal comma is not read: write {number}"),
+        };
     }
     if let Some(number) = bare(&cell.replace([',', '_', ' ', '\u{a0}', '\''], "")) {
         return format!("digits are not grouped: write {number}");
@@ -187,6 +197,10 @@ mod tests {
             ("64Mi", "quantity of 67108864", "--quantities"),
             ("85%", "no number", "write 85 for a metric in percent, or 0.85"),
             ("1,5", "no number", "decimal comma is not read: write 1.5"),
+            ("1,234", "no number", "write 1234, or 1.234 if the comma is the decimal point"),
+            ("-12,500", "no number", "write -12500, or -12.5 if the comma is the decimal point"),
+            ("0,234", "no number", "decimal comma is not read: write 0.234"),
+            ("1,2345", "no number", "decimal comma is not read: write 1.2345"),
             ("1,234,567", "no number", "write 1234567"),
             ("1_000", "no number", "write 1000"),
             ("1e400", "too large", "1.7e308"),
