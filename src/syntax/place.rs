@@ -5,10 +5,11 @@
 
 use crate::text::Span;
 use full_moon::ast::{
-    Call, Expression, FunctionArgs, FunctionBody, FunctionCall, Index, LastStmt, Prefix, Return, Stmt,
-    Suffix, TableConstructor, UnOp, Var,
+    Assignment, Block, Call, Expression, FunctionArgs, FunctionBody, FunctionCall, FunctionName, Index,
+    LastStmt, LocalAssignment, Prefix, Return, Stmt, Suffix, TableConstructor, UnOp, Var,
 };
-use full_moon::tokenizer::TokenReference;
+use full_moon::node::Node;
+use full_moon::tokenizer::{Position, TokenReference};
 
 /// A part of the tree that has a place.
 pub trait Placed {
@@ -53,30 +54,81 @@ impl Placed for TableConstructor {
     }
 }
 
-/// A block from its first word to its `end`; of a plain statement, its first word.
+/// What full_moon says of a part that no expression is nested in.
+fn plain(node: &impl Node) -> Span {
+    let bytes = |p: Option<Position>| p.map_or(0, Position::bytes);
+    Span::new(bytes(node.start_position()), bytes(node.end_position()))
+}
+
+/// From one place to another.
+fn join(first: Span, last: Option<Span>) -> Span {
+    Span { start: first.start, end: last.map_or(first.end, |l| l.end.max(first.end)) }
+}
+
+impl Placed for Var {
+    fn place(&self) -> Span {
+        match self {
+            Var::Name(name) => token(name),
+            var => expression(&Expression::Var(var.clone())),
+        }
+    }
+}
+
+impl Placed for FunctionName {
+    fn place(&self) -> Span {
+        plain(self)
+    }
+}
+
+impl Placed for Assignment {
+    fn place(&self) -> Span {
+        let first = self.variables().iter().next().map(Placed::place).unwrap_or_default();
+        join(first, self.expressions().iter().last().map(Placed::place))
+    }
+}
+
+impl Placed for LocalAssignment {
+    fn place(&self) -> Span {
+        let names = join(token(self.local_token()), self.names().iter().last().map(token));
+        join(names, self.expressions().iter().last().map(Placed::place))
+    }
+}
+
 impl Placed for Stmt {
     fn place(&self) -> Span {
         match self {
             Stmt::If(s) => between(s.if_token(), s.end_token()),
             Stmt::While(s) => between(s.while_token(), s.end_token()),
-            Stmt::Repeat(s) => between(s.repeat_token(), s.until_token()),
+            Stmt::Repeat(s) => join(token(s.repeat_token()), Some(s.until().place())),
             Stmt::NumericFor(s) => between(s.for_token(), s.end_token()),
             Stmt::GenericFor(s) => between(s.for_token(), s.end_token()),
             Stmt::Do(s) => between(s.do_token(), s.end_token()),
             Stmt::FunctionDeclaration(s) => between(s.function_token(), s.body().end_token()),
             Stmt::LocalFunction(s) => between(s.local_token(), s.body().end_token()),
-            Stmt::LocalAssignment(s) => token(s.local_token()),
+            Stmt::LocalAssignment(s) => s.place(),
             Stmt::FunctionCall(s) => call(s),
-            Stmt::Assignment(s) => token(s.equal_token()),
-            _ => Span::default(),
+            Stmt::Assignment(s) => s.place(),
+            Stmt::CompoundAssignment(s) => join(s.lhs().place(), Some(s.rhs().place())),
+            other => plain(other),
         }
     }
 }
 
-/// The word `return`.
+impl Placed for Block {
+    fn place(&self) -> Span {
+        let last = self.last_stmt().map(Placed::place);
+        let mut statements = self.stmts().map(Placed::place);
+        match (statements.next(), last) {
+            (Some(first), None) => join(first, statements.last()),
+            (Some(first), last) => join(first, last),
+            (None, last) => last.unwrap_or_default(),
+        }
+    }
+}
+
 impl Placed for Return {
     fn place(&self) -> Span {
-        token(self.token())
+        join(token(self.token()), self.returns().iter().last().map(Placed::place))
     }
 }
 
