@@ -293,6 +293,8 @@
       const { name, unit, values } = this.metrics[metric];
       const parts = this.figure(name, el("small", {}, unit ? unit.replaceAll("_", " ") : ""), hidden);
       const series = [{}, {
+        // A value holds until the next tick.
+        paths: uPlot.paths.stepped({ align: 1 }),
         stroke: () => colour("load"), width: 1.5, spanGaps: false, points: { show: false },
         fill: () => colour("load-fill"),
       }];

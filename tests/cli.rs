@@ -423,3 +423,40 @@ fn a_rule_is_confirmed_by_samples_of_what_it_reads_alone() {
         assert!(fired.contains(first), "{read}: {fired}");
     }
 }
+
+#[test]
+fn the_extension_of_the_output_is_its_format_unless_one_is_named() {
+    let folder = web();
+    let written = |args: &[&str], name: &str, status: i32| {
+        let all: Vec<&str> = args.iter().copied().chain(["-s", "samples.csv", "-o", name]).collect();
+        folder.luascale(&all).expect(status);
+        folder.read(name)
+    };
+    let dry_run = ["dry-run", "web.lua"];
+    assert!(written(&dry_run, "out.html", 0).starts_with("<!doctype html>"));
+    assert!(written(&dry_run, "out.JSON", 0).starts_with("{\"version\":1"));
+    assert!(written(&dry_run, "out.csv", 0).starts_with("policy,time,"));
+    assert!(written(&dry_run, "out.md", 0).starts_with("## Dry-run"));
+    assert!(written(&dry_run, "out.txt", 0).contains("web  "));
+    assert!(written(&["dry-run", "web.lua", "--format", "csv"], "out.html", 0).starts_with("policy,time,"));
+    let samples = "policy: web\ninterval: 1m\nseries: { cpu: 0.5x9 }\nexpect:\n  - { at: 5m, replicas: 2 }\n";
+    folder.write("t.yaml", samples.as_bytes());
+    let ran = |name: &str| {
+        let ran = folder.luascale(&["test", "web.lua", "-s", "t.yaml", "-o", name]);
+        assert!(ran.status == 0 || ran.status == 1, "{}", ran.stderr);
+        folder.read(name)
+    };
+    assert!(ran("out.xml").starts_with("<?xml"));
+    assert!(ran("out.json").starts_with('{'));
+}
+
+#[test]
+fn a_policy_without_samples_is_not_praised() {
+    let folder = web();
+    let ran = folder.luascale(&["dry-run", "web.lua"]).expect(0);
+    assert!(ran.stdout.starts_with("– web  not judged: no samples"), "{}", ran.stdout);
+    let script = Folder::with(&[("s.lua", "if metrics.cpu > 0.8 then scale_out(2) end\n")]);
+    let ran = script.luascale(&["dry-run", "s.lua"]).expect(0);
+    ran.says("what it wants is unknown").says("it reads metrics.cpu (line 1), which nothing declares");
+    assert!(!ran.stdout.contains("asked the engine for no change"), "{}", ran.stdout);
+}

@@ -7,11 +7,13 @@ mod runs;
 
 use anstream::adapter::strip_str;
 use luascale::decide::reason;
+use luascale::model::decision::{Step, Why};
+use luascale::model::input::Fault;
 use luascale::model::{Duration, EventKind, Finding, Policy};
 use luascale::report::tested::{self, Tested};
-use luascale::report::{self, Charset, Layout, When};
+use luascale::report::{self, Charset, Layout, When, facts};
 use luascale::sim::expect::{Expectation, Expected, Outcome};
-use luascale::sim::trace::Run;
+use luascale::sim::trace::{Failed, Loop, Run, Tick};
 use luascale::text::{Source, Span};
 use serde_json::Value;
 
@@ -309,6 +311,239 @@ fn the_csv_reads_back_with_a_row_a_tick() {
     }
     let change = run.ticks.iter().position(|t| t.desired > t.current).unwrap();
     assert!(rows[change][column("reason")].starts_with("track cpu: 0.684 against 0.600"));
+    // A change that was cut says so, in the words of the events.
+    let event = run
+        .events
+        .iter()
+        .find(|e| e.event.kind == EventKind::ScaleOut && facts::why((&runs[0].0, run), e).contains("; "));
+    let event = event.expect("a change that a later step had the last word on");
+    let reason = &rows[event.tick as usize][column("reason")];
+    assert_eq!(reason, facts::why((&runs[0].0, run), event));
+}
+
+#[test]
+fn a_run_without_samples_judges_nothing_in_any_format() {
+    let (policy, run) = silent();
+    let pair = [(&policy, &run)];
+    let two = [(&policy, &run), (&policy, &run)];
+    let head = plain(&report::text(&pair, &layout(100)));
+    assert!(head.starts_with("– classic  not judged: no samples"), "{head}");
+    let head = plain(&report::text(&two, &layout(100)));
+    assert!(head.starts_with("2 policies, none judged\n  – classic  not judged: no samples"), "{head}");
+    let ascii = Layout { charset: Charset::Ascii, ..layout(100) };
+    assert!(plain(&report::text(&pair, &ascii)).starts_with("-- classic  not judged"));
+    let markdown = report::markdown::markdown(&pair);
+    assert!(markdown.contains("– **classic** not judged: no samples"), "{markdown}");
+    let html = report::html::html(&pair);
+    assert!(html.contains("<i class=\"mark dim\"></i>classic"), "neither good nor bad");
+    assert!(html.contains("<li class=\"dim\">not judged: no samples</li>"));
+    assert!(html.contains("No chart: there are no samples") && !html.contains("class=\"data\""));
+    assert!(html.contains("<li>the script wants no change</li>"), "the reasons stand without a chart");
+    // What the charts' code says is no word of the report.
+    let words = html.split("<script>").next().unwrap_or_default().to_owned();
+    for told in [head, markdown, words, plain(&report::at(&pair, When::OfDay(0), &layout(100)))] {
+        assert!(
+            !told.contains("00:00:00") && !told.contains("✓") && !told.contains("🟢"),
+            "no time, no praise"
+        );
+    }
+    // Code that failed has failed, samples or none.
+    let mut broken = run.clone();
+    broken.faults.push(fault("classic", 1));
+    let head = plain(&report::text(&[(&policy, &broken)], &layout(100)));
+    assert!(head.starts_with("✗ classic  not judged: no samples, never scaled, 1 fault"), "{head}");
+}
+
+fn fault(function: &str, times: u32) -> Failed {
+    let fault = Fault {
+        function: function.into(),
+        message: "attempt to index nil".into(),
+        source: "api.lua".into(),
+        line: 4,
+        fatal: false,
+    };
+    Failed { tick: 0, times, fault }
+}
+
+#[test]
+fn a_script_that_could_not_be_told_is_not_said_to_ask_for_nothing() {
+    let (policy, run) = silent();
+    let told = |unknown: usize, of: usize| {
+        let mut run = run.clone();
+        run.samples = vec!["day.csv".into()];
+        run.notes = vec!["it reads metrics.cpu".into()];
+        run.ticks = (0..of).map(|i| Tick { first_step: i as u32, ..run.ticks[0] }).collect();
+        let why = |i: usize| match i < unknown {
+            true => Why::ProposedUnknown { metric: None },
+            false => Why::ProposedNothing,
+        };
+        run.steps = (0..of).map(|i| Step { input: 1, output: 1, why: why(i) }).collect();
+        facts::why_nothing((&policy, &run), 3)
+    };
+    let all = told(5, 5);
+    assert!(
+        all[0].contains(
+            "ran at 5 ticks, and what it wants is unknown at each of them: something that it reads"
+        ) && all[1] == "it reads metrics.cpu",
+        "{all:?}"
+    );
+    assert!(told(2, 5)[0].contains("At 2 of them what it wants is unknown"), "{:?}", told(2, 5));
+    assert!(told(0, 5)[0].contains("asked the engine for no change"), "{:?}", told(0, 5));
+}
+
+#[test]
+fn a_function_that_failed_is_the_first_reason_why_nothing_happened() {
+    let policy = runs::policy("checkout-api");
+    let mut run = runs::run(&policy, 4);
+    run.events.clear();
+    run.score.scaling_events = Some(0);
+    run.steps.clear();
+    for (index, tick) in run.ticks.iter_mut().enumerate() {
+        tick.desired = tick.current;
+        tick.first_step = 2 * index as u32;
+        let step = |why| Step { input: tick.current, output: tick.current, why };
+        run.steps.push(step(Why::RuleFailed { rule: 0 }));
+        run.steps.push(step(Why::Held { metric: None, for_ms: 0 }));
+    }
+    run.faults = vec![fault("hot cpu", 4), fault("on.at_max", 1)];
+    let told = facts::why_nothing((&policy, &run), 3);
+    assert_eq!(told[0], "rule \"hot cpu\" failed at every tick: attempt to index nil (api.lua:4)");
+    assert_eq!(told[1], "on.at_max failed at 1 of 4 ticks: attempt to index nil (api.lua:4)");
+    let held =
+        "scaling in is held, since something is unknown: rule \"hot cpu\" failed and counts as unknown";
+    assert!(told[2].ends_with(held), "{told:?}");
+    let text = plain(&report::why_not(&[(&policy, &run)], None, &layout(200)));
+    assert!(
+        text.lines().nth(1).is_some_and(|l| l.starts_with("  rule \"hot cpu\" failed at every tick")),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_metric_that_never_had_a_value_is_bad_news() {
+    let policy = runs::policy("checkout-api");
+    let mut run = runs::run(&policy, 4);
+    run.never = vec!["p95".into()];
+    run.score.under_provisioned_minutes = Some(0.0);
+    let text = plain(&report::text(&[(&policy, &run)], &layout(120)));
+    assert!(text.starts_with("✗ checkout-api") && text.contains(", p95 never had a value,"), "{text}");
+    let document: Value = serde_json::from_str(&report::json::json(&[(&policy, &run)], &[], &[])).unwrap();
+    assert_eq!(document["policies"][0]["metrics_without_value"], serde_json::json!(["p95"]));
+    assert_valid(&schema("dry-run"), &document);
+    run.never.push("rps".into());
+    let text = plain(&report::text(&[(&policy, &run)], &layout(120)));
+    assert!(text.contains("2 metrics never had a value"), "{text}");
+}
+
+#[test]
+fn several_runs_of_one_policy_are_told_apart_by_their_recordings() {
+    let policy = runs::policy("api");
+    let (mut one, mut other) = (runs::run(&policy, 4), runs::run(&policy, 4));
+    one.samples = vec!["samples/calm.csv".into()];
+    other.samples = vec!["samples/rush.csv".into()];
+    let alone = runs::policy("worker");
+    let third = runs::run(&alone, 4);
+    let pairs = [(&policy, &one), (&policy, &other), (&alone, &third)];
+    for told in [
+        plain(&report::text::summary(&pairs, &layout(100))),
+        report::markdown::markdown(&pairs),
+        report::html::html(&pairs),
+    ] {
+        assert!(
+            told.contains("api on samples/calm.csv") && told.contains("api on samples/rush.csv"),
+            "{told}"
+        );
+        assert!(!told.contains("worker on"), "{told}");
+    }
+}
+
+#[test]
+fn an_open_loop_says_what_it_would_have_done() {
+    let policy = runs::policy("api");
+    let mut run = runs::run(&policy, 4);
+    run.kind = Loop::Open;
+    run.score.scaling_events = Some(3);
+    let text = plain(&report::text(&[(&policy, &run)], &layout(100)));
+    assert!(text.contains("api  would have scaled 3 times,"), "{text}");
+}
+
+/// Ticks from 09:00 and so many seconds, with these counts.
+fn plateau(seconds: i64, interval: i64, counts: &[u32], max: u32) -> Run {
+    let policy = runs::policy("api");
+    let mut run = runs::run(&policy, counts.len());
+    for (index, (tick, count)) in run.ticks.iter_mut().zip(counts).enumerate() {
+        tick.time = runs::START + Duration::from_secs(9 * 3600 + seconds + interval * index as i64);
+        (tick.desired, tick.current) = (*count, *count);
+        (tick.bounds.min, tick.bounds.max) = (1, max);
+    }
+    run
+}
+
+#[test]
+fn labels_of_the_axis_are_times_of_ticks_in_their_columns() {
+    let policy = runs::policy("api");
+    for (seconds, interval, ticks, width) in [
+        (0, 15, 3, 100),
+        (0, 15, 11, 100),
+        (7, 15, 41, 100),
+        (5, 60, 700, 61),
+        (0, 15, 5760, 80),
+        (0, 1, 9, 200),
+    ] {
+        let run = plateau(seconds, interval, &vec![3; ticks], 12);
+        let text = plain(&report::text(&[(&policy, &run)], &layout(width)));
+        let lines: Vec<&str> = text.lines().collect();
+        let axis = lines.iter().position(|l| l.trim_start().starts_with('└')).unwrap();
+        let marks: Vec<char> = lines[axis].chars().collect();
+        let labels: Vec<char> = lines[axis + 1].chars().collect();
+        let left = marks.iter().position(|c| *c == '└').unwrap() + 1;
+        let columns = width - left;
+        let mut seen = Vec::new();
+        for cell in (0..marks.len()).filter(|c| marks[*c] == '┬') {
+            let label: String = labels[cell..].iter().collect();
+            let label = label.split("  ").next().unwrap().trim().to_owned();
+            let column = cell - left;
+            let start = column * ticks / columns;
+            let end = ((column + 1) * ticks / columns).max(start + 1);
+            let times: Vec<String> = run.ticks[start..end].iter().map(|t| t.time.to_string()).collect();
+            let midnight = label == "Nov 30" && times.iter().any(|t| t.contains("11-30T00:00:00"));
+            let full = if label.len() == 5 { format!("T{label}:00Z") } else { format!("T{label}Z") };
+            assert!(midnight || times.iter().any(|t| t.ends_with(&full)), "{label} of {times:?}\n{text}");
+            seen.push(label);
+        }
+        let all = seen.len();
+        seen.dedup();
+        assert!(!seen.is_empty() && seen.len() == all, "{text}");
+    }
+}
+
+#[test]
+fn a_row_is_labelled_with_its_own_count() {
+    let policy = runs::policy("api");
+    for (counts, max) in
+        [([1, 8, 8, 8, 12], 12), ([1, 7, 8, 8, 12], 12), ([3, 5, 9, 9, 16], 16), ([2, 3, 3, 4, 5], 5)]
+    {
+        let mut run = plateau(0, 15, &counts, max);
+        run.events.clear();
+        let text = plain(&report::text(&[(&policy, &run)], &layout(100)));
+        let rows: Vec<&str> =
+            text.lines().skip_while(|l| *l != "replicas").skip(1).take_while(|l| !l.contains('└')).collect();
+        // The middle of the third tick's columns.
+        for count in [counts[2], counts[4]] {
+            let tick = if count == counts[2] { 2 } else { 4 };
+            let columns = 100 - rows[0].chars().position(|c| c == '┤').unwrap() - 1;
+            let cell = 100 - columns + (tick * 2 + 1) * columns / 10;
+            let row = rows.iter().find(|r| r.chars().nth(cell) == Some('─')).unwrap();
+            if let Some((label, _)) = row.split_once('┤') {
+                assert_eq!(label.trim(), count.to_string(), "{text}");
+            }
+        }
+    }
+    let text = plain(&report::text(&[(&policy, &plateau(0, 15, &[1, 8, 8, 8, 12], 12))], &layout(100)));
+    assert!(
+        text.lines().any(|l| l.trim_start().starts_with("8┤")),
+        "the one count of the middle row: {text}"
+    );
 }
 
 #[test]
@@ -373,9 +608,9 @@ fn the_html_escapes_what_it_embeds() {
     let runs = all();
     let told = report::html::html(&pairs(&runs));
     assert!(!told.contains("<img"), "a policy's text became markup");
-    // One a run with ticks, two for the code.
-    assert_eq!(told.matches("<script").count(), 4 + 2);
-    assert_eq!(told.matches("</script>").count(), 4 + 2);
+    // One a run with more than a tick, two for the code.
+    assert_eq!(told.matches("<script").count(), 3 + 2);
+    assert_eq!(told.matches("</script>").count(), 3 + 2);
     assert!(told.contains("default-src 'none'"));
 }
 

@@ -2,7 +2,7 @@
 
 use crate::sim::samples;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Autoscaling policy as code: see what a policy would have done, and why.
 #[derive(Debug, Parser)]
@@ -256,9 +256,9 @@ pub enum LoopArg {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Output")]
 pub struct OutputArgs {
-    /// What to print
-    #[arg(long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
-    pub format: Format,
+    /// What to print [default: what the extension of --output says, else text]
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub format: Option<Format>,
     /// Where to write it, instead of standard output
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
@@ -274,6 +274,25 @@ pub struct OutputArgs {
     /// Draw with ASCII characters alone
     #[arg(long)]
     pub ascii: bool,
+}
+
+impl OutputArgs {
+    /// The format that was asked for, or that the extension of the output means.
+    pub fn format(&self) -> Format {
+        let meant = || match extension(self.output.as_deref()?).as_str() {
+            "html" | "htm" => Some(Format::Html),
+            "json" => Some(Format::Json),
+            "csv" => Some(Format::Csv),
+            "md" | "markdown" => Some(Format::Markdown),
+            _ => None,
+        };
+        self.format.or_else(meant).unwrap_or(Format::Text)
+    }
+}
+
+/// The extension of a path in small letters; nothing where it has none.
+fn extension(path: &Path) -> String {
+    path.extension().map_or_else(String::new, |e| e.to_string_lossy().to_ascii_lowercase())
 }
 
 /// What to print.
@@ -306,15 +325,27 @@ pub struct Test {
     /// How the loop is closed
     #[command(flatten)]
     pub run: RunArgs,
-    /// What to print
-    #[arg(long, value_enum, default_value_t = TestFormat::Text, value_name = "FORMAT", help_heading = "Output")]
-    pub format: TestFormat,
+    /// What to print [default: what the extension of --output says, else text]
+    #[arg(long, value_enum, value_name = "FORMAT", help_heading = "Output")]
+    pub format: Option<TestFormat>,
     /// Where to write it, instead of standard output
     #[arg(long, short, value_name = "FILE", help_heading = "Output")]
     pub output: Option<PathBuf>,
     /// The fences
     #[command(flatten)]
     pub limits: LimitArgs,
+}
+
+impl Test {
+    /// The format that was asked for, or that the extension of the output means.
+    pub fn format(&self) -> TestFormat {
+        let meant = || match extension(self.output.as_deref()?).as_str() {
+            "json" => Some(TestFormat::Json),
+            "xml" => Some(TestFormat::Junit),
+            _ => None,
+        };
+        self.format.or_else(meant).unwrap_or(TestFormat::Text)
+    }
 }
 
 /// What `test` prints.

@@ -21,6 +21,7 @@ use std::path::{Path, PathBuf};
 /// Runs the command.
 pub fn run(args: &DryRun, terminal: &Terminal) -> Outcome {
     let layout = terminal.layout(args.output.ascii, args.output.events);
+    let format = args.output.format();
     let Some(gathered) = open(&args.path, terminal)? else { return Ok(status::USAGE) };
     let task = Task {
         gathered: &gathered,
@@ -40,15 +41,15 @@ pub fn run(args: &DryRun, terminal: &Terminal) -> Outcome {
         Some(text) => Some(report::when(text).map_err(Failure::usage)?),
         None => None,
     };
-    if args.output.format != Format::Json {
+    if format != Format::Json {
         terminal.findings(&findings, &sources, &layout);
     }
     let explained = args.output.why_not || at.is_some();
-    if explained && args.output.format != Format::Text {
+    if explained && format != Format::Text {
         return Err(Failure::usage("--at and --why-not explain in text")
-            .hint("leave out --format; the JSON report has the reasons of every tick"));
+            .hint("leave out --format, and name an --output that ends in .txt; the JSON report has the reasons of every tick"));
     }
-    let text = match (args.output.format, at) {
+    let text = match (format, at) {
         (Format::Text, time) if args.output.why_not => report::why_not(&pairs, time, &layout),
         (Format::Text, Some(time)) => report::at(&pairs, time, &layout),
         (Format::Text, None) if pairs.is_empty() => String::new(),

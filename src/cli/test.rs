@@ -47,7 +47,7 @@ pub fn run(args: &Test, terminal: &Terminal) -> Outcome {
         return Err(Failure::usage("there is no test: no samples hold an expectation")
             .hint("write some in YAML (docs/samples.md) and name them under `samples:` in luascale.yaml, or give them with --samples"));
     }
-    let text = match args.format {
+    let text = match args.format() {
         TestFormat::Text if cases.is_empty() => String::new(),
         TestFormat::Text => tested::text(&cases, &layout),
         TestFormat::Json => tested::json(&cases),

@@ -11,6 +11,9 @@ pub struct ScriptFacts {
     pub hidden: Vec<(String, u32)>,
     /// Its `if` statements outside of functions, in order.
     pub chains: Vec<Chain>,
+    /// The engine's metrics that it reads by name, and the line of the first read, in the order
+    /// of lines.
+    pub reads: Vec<(String, u32)>,
 }
 
 /// One `if … elseif … else … end`.
@@ -169,9 +172,24 @@ impl Chain {
 }
 
 impl ScriptFacts {
-    /// What a reader of a dry-run must know of the script, most important first.
-    pub fn notes(&self) -> Vec<String> {
+    /// What a reader of a dry-run must know of the script, most important first; `declared` are
+    /// the names of the metrics that its entry declares.
+    pub fn notes(&self, declared: &[&str]) -> Vec<String> {
         let mut notes = Vec::new();
+        let undeclared: Vec<String> = self
+            .reads
+            .iter()
+            .filter(|(name, _)| !declared.contains(&name.as_str()))
+            .map(|(name, line)| format!("metrics.{name} (line {line})"))
+            .collect();
+        if !undeclared.is_empty() {
+            let one = undeclared.len() == 1;
+            let (has, them) = if one { ("has", "it") } else { ("have", "them") };
+            notes.push(format!(
+                "it reads {}, which nothing declares and which {has} no value: declare {them} under `metrics:` in the script's entry under `policies:` in luascale.yaml",
+                undeclared.join(", ")
+            ));
+        }
         if !self.hidden.is_empty() {
             let list: Vec<String> =
                 self.hidden.iter().map(|(name, line)| format!("`{name}` (line {line})")).collect();

@@ -7,6 +7,7 @@ use super::paint::{Tone, cut, pad, width};
 use super::{Layout, Pair};
 use crate::model::Time;
 use crate::sim::trace::Tick;
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 /// The characters that charts and marks are made of.
@@ -43,6 +44,7 @@ pub(super) struct Glyphs {
     pub(super) mark: &'static str,
     pub(super) good: &'static str,
     pub(super) bad: &'static str,
+    pub(super) neutral: &'static str,
     pub(super) arrow: &'static str,
     pub(super) cut: &'static str,
     pub(super) dot: &'static str,
@@ -72,6 +74,7 @@ impl Charset {
                 mark: "●",
                 good: "✓",
                 bad: "✗",
+                neutral: "–",
                 arrow: "→",
                 cut: "…",
                 dot: "·",
@@ -97,6 +100,7 @@ impl Charset {
                 mark: "*",
                 good: "ok",
                 bad: "!!",
+                neutral: "--",
                 arrow: "->",
                 cut: "...",
                 dot: "-",
@@ -146,7 +150,7 @@ pub(super) fn lines((policy, run): Pair<'_>, layout: &Layout) -> Vec<String> {
     }
     out.push(Tone::Strong.paint("replicas"));
     for (row, cells) in replicas.draw(&buckets, &run.ticks, glyphs).into_iter().enumerate() {
-        out.push(line(&replicas.label(row), gutter, glyphs.gutter, &cells));
+        out.push(line(&replicas.label(row, &run.ticks), gutter, glyphs.gutter, &cells));
     }
     let (axis, labels) = time_axis(&buckets, &run.ticks, glyphs);
     out.push(format!("{} {}", " ".repeat(gutter), Tone::Dim.paint(&axis)));
@@ -256,15 +260,26 @@ impl Replicas {
         Some(self.rows - 1 - (share * (self.rows - 1) as f64).round() as usize)
     }
 
-    fn label(&self, row: usize) -> String {
-        let exact = self.rows == (self.high - self.low) as usize + 1;
-        let shown = row == 0 || row + 1 == self.rows || exact || row == (self.rows - 1) / 2;
-        if !shown {
+    /// The count of a row: where several counts share rows, only of a row that is just one; in the
+    /// middle also that of the one count which is drawn there.
+    fn label(&self, row: usize, ticks: &[Tick]) -> String {
+        let (rows, span) = (self.rows as u32 - 1, self.high - self.low);
+        let up = rows - row as u32;
+        let exact = (u64::from(up) * u64::from(span)) % u64::from(rows) == 0;
+        let count = self.low + (u64::from(up) * u64::from(span) / u64::from(rows)) as u32;
+        let middle = row == (self.rows - 1) / 2;
+        if exact && (row == 0 || up == 0 || middle || rows == span) {
+            return count.to_string();
+        }
+        if !middle {
             return String::new();
         }
-        let share = (self.rows - 1 - row) as f64 / (self.rows - 1) as f64;
-        let count = f64::from(self.low) + share * f64::from(self.high - self.low);
-        (count.round() as u32).to_string()
+        let drawn: BTreeSet<u32> =
+            ticks.iter().map(|t| t.desired).filter(|n| self.row(*n) == Some(row)).collect();
+        match drawn.first() {
+            Some(only) if drawn.len() == 1 => only.to_string(),
+            _ => String::new(),
+        }
     }
 
     fn draw(&self, buckets: &Buckets, ticks: &[Tick], glyphs: &Glyphs) -> Vec<Vec<(char, Tone)>> {
@@ -328,17 +343,24 @@ fn time_axis(buckets: &Buckets, ticks: &[Tick], glyphs: &Glyphs) -> (String, Str
     let step = STEPS.iter().copied().find(|s| *s as f64 >= least).unwrap_or(31_536_000) * 1000;
     let mut free = 0;
     let mut before: Option<i64> = None;
+    let mut seen = 0;
     for column in 0..buckets.columns {
-        let slot = at(column).0.div_euclid(step);
-        let turned = before.is_some_and(|b| b != slot) || (before.is_none() && at(column).0 % step == 0);
-        before = Some(slot);
-        if !turned {
-            continue;
+        // The tick with which a new stretch of the axis begins; a label is the time of a tick, so
+        // that who reads it and asks for it gets that tick.
+        let range = buckets.ticks(column);
+        let mut turned = None;
+        for tick in range.start.max(seen)..range.end {
+            let Some(time) = ticks.get(tick).map(|t| t.time) else { break };
+            let slot = time.0.div_euclid(step);
+            let begins = before.map_or(time.0.rem_euclid(step) == 0, |b| b != slot);
+            turned = turned.or(begins.then_some(time));
+            before = Some(slot);
         }
-        let Some(time) = civil(Time(slot * step)) else { continue };
+        seen = range.end;
+        let Some(time) = turned.and_then(civil) else { continue };
         let form = match step {
             s if s >= 86_400_000 || time.time() == jiff::civil::Time::midnight() => "%b %d",
-            s if s < 60_000 => "%H:%M:%S",
+            _ if time.second() != 0 || step < 60_000 => "%H:%M:%S",
             _ => "%H:%M",
         };
         let text = time.strftime(form).to_string();

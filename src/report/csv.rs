@@ -3,12 +3,12 @@
 use super::Pair;
 use super::fast::{Memo, Times};
 use crate::decide::reason;
-use crate::sim::trace::Run;
+use crate::sim::trace::{Happened, Run};
 use std::collections::BTreeSet;
 
 /// One row a tick: `policy,time,current,ready,min,max,proposed,desired,under_provisioned`, a
-/// column a metric (sorted by name; the metrics of all policies), and the reason of the step that
-/// had the last word. What has no value is an empty cell. Lines end with `\n`.
+/// column a metric (sorted by name; the metrics of all policies), and the reason: of a
+/// tick that scales what its event says, else the step that had the last word. What has no value is an empty cell. Lines end with `\n`.
 ///
 /// A text that a spreadsheet would take for a formula has a `'` before it.
 pub fn csv(pairs: &[Pair<'_>]) -> String {
@@ -47,29 +47,34 @@ pub fn csv(pairs: &[Pair<'_>]) -> String {
                 let value = column.and_then(|c| values.get(c)).copied().filter(|v| v.is_finite());
                 let _ = writer.write_field(value.map_or_else(String::new, |v| v.to_string()));
             }
-            let told = decisive(run, index)
-                .map_or("", |step| reasons.get(step, || guarded(&reason::words(policy, step))).as_str());
-            let _ = writer.write_field(told);
+            // Of a tick that scales, what its event says in the other reports.
+            if let Some(happened) = scaling(run, index).filter(|_| tick.desired != tick.current) {
+                let _ = writer.write_field(guarded(&super::facts::why((policy, run), happened)));
+            } else {
+                let told = decisive(run, index)
+                    .map_or("", |step| reasons.get(step, || guarded(&reason::words(policy, step))).as_str());
+                let _ = writer.write_field(told);
+            }
             let _ = writer.write_record(None::<&[u8]>);
         }
     }
     writer.into_inner().ok().and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default()
 }
 
-/// The step that had the last word: what kept the count, or the event's step, or the last change.
-fn decisive(run: &Run, index: usize) -> Option<&crate::model::Step> {
-    let steps = run.steps_of(index);
-    if let Some(step) = super::kept::blockers(run, index).first().copied() {
-        return Some(step);
-    }
+/// The change of a tick.
+fn scaling(run: &Run, index: usize) -> Option<&Happened> {
     let at = run.events.partition_point(|e| (e.tick as usize) < index);
     run.events
         .iter()
         .skip(at)
         .take_while(|e| e.tick as usize == index)
         .find(|e| super::facts::is_scaling(e.event.kind))
-        .and_then(|e| steps.get(usize::from(e.event.step?)))
-        .or_else(|| steps.iter().rev().find(|s| s.input != s.output))
+}
+
+/// The step that had the last word: what kept the count, or the last change.
+fn decisive(run: &Run, index: usize) -> Option<&crate::model::Step> {
+    let kept = super::kept::blockers(run, index).first().copied();
+    kept.or_else(|| run.steps_of(index).iter().rev().find(|s| s.input != s.output))
 }
 
 /// Keeps spreadsheets from running a cell.

@@ -46,14 +46,17 @@ fn tick_text(out: &mut String, pair: Pair<'_>, index: usize, asked: Time, layout
         }
     };
     let name = clean(&policy.name.value);
-    let head = format!("{name} at {} UTC {change}", clock.show(tick.time));
+    let judged = facts::judged(run);
+    let head = format!("{name} at {} {change}", facts::moment(run, tick.time));
     push_wrapped(out, "", &head, Tone::Strong, layout);
     let mut place = format!(
         "tick {} of {}",
         numbers::thousands(&(index + 1).to_string()),
         numbers::thousands(&run.ticks.len().to_string())
     );
-    if asked < tick.time {
+    if !judged {
+        place.push_str("; there are no samples");
+    } else if asked < tick.time {
         place.push_str(&format!("; {} UTC is before the run, this is its first tick", clock.show(asked)));
     } else if index + 1 == run.ticks.len() && asked.since(tick.time) > policy.interval {
         place.push_str(&format!("; {} UTC is after the run, this is its last tick", clock.show(asked)));

@@ -1,5 +1,5 @@
 //! Dry-runs as one HTML file that needs nothing else: no network, no other file.
-//! May import: `model`, `sim`.
+//! May import: `model`, `decide`, `sim`.
 //!
 //! All that is words (verdict, score, events, notes) is in the document itself, so that it can
 //! be read, searched and printed without a script; the charts and the reasons of each tick are
@@ -12,7 +12,8 @@ use super::facts::{self, Piece};
 use super::numbers::{Clock, count};
 use super::pack::pack;
 use super::paint::Tone;
-use crate::model::EventKind;
+use crate::decide::reason;
+use crate::model::{EventKind, Time};
 use crate::sim::trace::Run;
 use data_encoding::BASE64;
 use sha2::{Digest, Sha256};
@@ -108,19 +109,19 @@ fn pieces(verdict: &[Piece]) -> String {
 }
 
 fn overview(out: &mut String, pairs: &[Pair<'_>]) {
-    let bad = pairs.iter().filter(|p| facts::worst(&facts::verdict(**p)) == Tone::Bad).count();
-    let told = match bad {
-        0 => String::new(),
-        n => format!(" <span class=\"bad\">{n} with a problem</span>"),
+    let (bad, unjudged) = facts::tally(pairs);
+    let span = |class: &str, told: Option<String>| {
+        told.map_or_else(String::new, |t| format!(" <span class=\"{class}\">{t}</span>"))
     };
+    let told = span("bad", bad) + &span("dim", unjudged);
     out.push_str(&format!("<h1>{}{told}</h1>\n", count(pairs.len() as u64, "policy")));
     out.push_str("<nav class=\"policies\" aria-label=\"Policies\">\n");
-    for (index, pair) in pairs.iter().enumerate() {
+    for (index, (pair, title)) in pairs.iter().zip(facts::titles(pairs)).enumerate() {
         let verdict = facts::verdict(*pair);
         out.push_str(&format!(
             "<a href=\"#policy-{index}\" data-policy=\"{index}\"><i class=\"mark {}\"></i><b>{}</b>{}</a>\n",
-            tone(facts::worst(&verdict)),
-            escape(&pair.0.name.value),
+            tone(facts::standing(*pair)),
+            escape(&title),
             pieces(&verdict)
         ));
     }
@@ -133,7 +134,7 @@ fn section(out: &mut String, index: usize, pair: Pair<'_>, all_ticks: usize) {
     out.push_str(&format!(
         "<section class=\"policy\" id=\"policy-{index}\" data-policy=\"{index}\">\n<div class=\"head\">\
          <h2><i class=\"mark {}\"></i>{}</h2>{}<p class=\"extent\">{}<br>{}</p></div>\n",
-        tone(facts::worst(&verdict)),
+        tone(facts::standing(pair)),
         escape(&policy.name.value),
         pieces(&verdict),
         escape(&facts::extent(pair, "–")),
@@ -149,7 +150,9 @@ fn section(out: &mut String, index: usize, pair: Pair<'_>, all_ticks: usize) {
     if facts::measured(run) {
         cards(out, pair);
     }
-    if !run.ticks.is_empty() {
+    if run.ticks.len() == 1 {
+        one_tick(out, pair);
+    } else if !run.ticks.is_empty() {
         let data = pack(pair, all_ticks).to_string();
         // Inside a script element only `</script` and `<!--` matter, and both begin with `<`.
         let data = data.replace('<', "\\u003c").replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029");
@@ -166,11 +169,23 @@ fn section(out: &mut String, index: usize, pair: Pair<'_>, all_ticks: usize) {
     let clock = clock(run);
     let printed = run.printed.iter().map(|line| {
         let tick = line.tick.and_then(|t| run.ticks.get(t as usize));
-        let time = tick.map_or_else(|| "while loading".into(), |t| clock.show(t.time));
+        let time = tick.map_or_else(|| "while loading".into(), |t| moment(run, clock, t.time));
         format!("<time>{time}</time> <code>{}</code>", escape(&line.text))
     });
     list(out, "Printed", printed);
     out.push_str("</section>\n");
+}
+
+/// One tick has no course that a chart could draw; without samples it has no time either.
+fn one_tick(out: &mut String, (policy, run): Pair<'_>) {
+    let why = if facts::judged(run) {
+        "No chart: this run is one tick."
+    } else {
+        "No chart: there are no samples, so the policy was run at one tick, without metrics."
+    };
+    out.push_str(&format!("<p class=\"alert note\">{why}</p>\n"));
+    let steps = run.steps_of(0).iter().map(|step| escape(&reason::words(policy, step)));
+    list(out, "Why", steps);
 }
 
 fn list(out: &mut String, heading: &str, items: impl Iterator<Item = String>) {
@@ -191,7 +206,8 @@ fn alerts(out: &mut String, pair: Pair<'_>) {
     let clock = clock(run);
     for failed in &run.faults {
         let fault = &failed.fault;
-        let time = run.ticks.get(failed.tick as usize).map_or_else(String::new, |t| clock.show(t.time));
+        let time =
+            run.ticks.get(failed.tick as usize).map_or_else(String::new, |t| moment(run, clock, t.time));
         let line = if fault.line > 0 { format!(":{}", fault.line) } else { String::new() };
         alert(
             "bad",
@@ -205,10 +221,7 @@ fn alerts(out: &mut String, pair: Pair<'_>) {
         );
     }
     if facts::scalings(run) == 0 && !run.ticks.is_empty() {
-        let reasons = match facts::silent_script(pair) {
-            Some(silent) => std::iter::once(silent).chain(run.notes.iter().cloned()).collect(),
-            None => super::kept::summary(pair, 3),
-        };
+        let reasons = facts::why_nothing(pair, 3);
         let reasons: Vec<String> = reasons.iter().map(|r| format!("<br>{}", escape(r))).collect();
         alert("note", format!("<b>Why nothing happened</b>{}", reasons.concat()));
     }
@@ -234,6 +247,11 @@ fn clock(run: &Run) -> Clock {
         (Some(first), Some(last)) => Clock::between(first.time, last.time),
         _ => Clock::Full,
     }
+}
+
+/// An instant of a run; without samples its one tick is at no time that means anything.
+fn moment(run: &Run, clock: Clock, time: Time) -> String {
+    if facts::judged(run) { clock.show(time) } else { "at the one tick".into() }
 }
 
 fn events(out: &mut String, pair: Pair<'_>) {
@@ -264,7 +282,7 @@ fn events(out: &mut String, pair: Pair<'_>) {
             "<li><button type=\"button\" data-tick=\"{}\"><time>{}</time><b class=\"{class}\">{what}</b>\
              <span>{}</span>{}</button></li>\n",
             happened.tick,
-            clock.show(event.time),
+            moment(run, clock, event.time),
             escape(&facts::why(pair, happened)),
             effects.concat()
         ));

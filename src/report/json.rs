@@ -79,6 +79,7 @@ fn document(out: &mut Writer, policy: &Policy, run: &Run) {
     );
     out.field(",\"interval_seconds\":", &policy.interval.seconds());
     out.field(",\"ended\":", &run.ended);
+    out.field(",\"metrics_without_value\":", &run.never);
     out.raw(",\"score\":");
     score(out, &run.score);
     out.field(",\"notes\":", &run.notes);

@@ -121,9 +121,29 @@ fn sentence(policy: &Policy, run: &Run, index: usize) -> String {
         Some(Why::RuleFalse { .. }) => RULES,
         _ => 1,
     };
-    let told: Vec<String> = blockers.iter().take(most).map(|s| clean(&reason::words(policy, s))).collect();
+    let mut told: Vec<String> =
+        blockers.iter().take(most).map(|s| clean(&reason::words(policy, s))).collect();
+    // A hold without a metric's name says no more than that something failed or was not told.
+    if let Some(Why::Held { metric: None, .. }) = blockers.first().map(|s| s.why)
+        && let Some(cause) = blockers.iter().find(|s| unknown(&s.why))
+        && let Some(held) = told.first_mut()
+    {
+        held.push_str(&format!(": {}", clean(&reason::words(policy, cause))));
+    }
     let more = if most > 1 && blockers.len() > most { ", and others" } else { "" };
     told.join(", ") + more
+}
+
+/// Whether a function failed, or what it wants is unknown.
+fn unknown(why: &Why) -> bool {
+    matches!(
+        why,
+        Why::RuleFailed { .. }
+            | Why::ProposedFailed
+            | Why::RuleUnknown { .. }
+            | Why::ProposedUnknown { .. }
+            | Why::TrackUnknown { .. }
+    )
 }
 
 fn share(part: usize, whole: usize) -> String {
@@ -181,14 +201,14 @@ fn tick_why_not(out: &mut String, name: &str, pair: Pair<'_>, time: Time, layout
         push_wrapped(out, "", &format!("{name}: no tick was run"), Tone::Warn, layout);
         return;
     };
-    let at = Clock::Full.show(tick.time);
+    let at = facts::moment(run, tick.time);
     if tick.desired != tick.current {
         let change = format!("{} {} {}", tick.current, glyphs.arrow, tick.desired);
-        push_wrapped(out, "", &format!("{name} at {at} UTC did scale: {change}"), Tone::Strong, layout);
+        push_wrapped(out, "", &format!("{name} at {at} did scale: {change}"), Tone::Strong, layout);
         steps(out, pair, index, layout);
         return;
     }
-    let head = format!("{name} at {at} UTC stayed at {}, since", tick.current);
+    let head = format!("{name} at {at} stayed at {}, since", tick.current);
     push_wrapped(out, "", &head, Tone::Strong, layout);
     for (i, step) in blockers(run, index).iter().enumerate() {
         let words = clean(&reason::words(policy, step));
@@ -204,8 +224,13 @@ fn run_why_not(out: &mut String, name: &str, pair: Pair<'_>, layout: &Layout) {
     let of = count(run.ticks.len() as u64, "tick");
     let head = format!("{name} did not scale at {} of {of}", thousands(&kept.to_string()));
     push_wrapped(out, "", &head, Tone::Strong, layout);
-    if let Some(silent) = facts::silent_script(pair) {
-        push_wrapped(out, "  ", &silent, Tone::Plain, layout);
+    if kept == run.ticks.len() {
+        for failed in facts::failures(pair) {
+            push_wrapped(out, "  ", &clean(&failed), Tone::Bad, layout);
+        }
+        if let Some(silent) = facts::silent_script(pair).filter(|_| run.faults.is_empty()) {
+            push_wrapped(out, "  ", &clean(&silent), Tone::Plain, layout);
+        }
     }
     out.push_str(&format!("\n{}\n", Tone::Strong.paint("By reason, the most frequent first")));
     for reason in summarize(policy, run, &keys, REASONS) {

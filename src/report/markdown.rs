@@ -26,13 +26,13 @@ pub fn markdown(pairs: &[Pair<'_>]) -> String {
     if pairs.len() != 1 {
         out.push_str("| | policy | replica-hours | under-provisioned | scaled | flaps | peak |\n");
         out.push_str("|-|-|-:|-:|-:|-:|-:|\n");
-        for pair in pairs.iter().take(POLICIES) {
+        for (pair, title) in pairs.iter().zip(facts::titles(pairs)).take(POLICIES) {
             let figures = figures(*pair);
             let figure = |key| figures.iter().find(|f| f.key == key).map_or("", |f| f.value.as_str());
             out.push_str(&format!(
                 "| {} | {} | {} | {} | {} | {} | {} |\n",
                 mark(*pair),
-                text(&pair.0.name.value),
+                text(&title),
                 figure("replica_hours"),
                 figure("under_provisioned_minutes"),
                 figure("scaling_events"),
@@ -43,9 +43,9 @@ pub fn markdown(pairs: &[Pair<'_>]) -> String {
         out.push('\n');
     }
     let mut told = 0;
-    for pair in pairs {
+    for (pair, title) in pairs.iter().zip(facts::titles(pairs)) {
         let mut part = String::new();
-        section(&mut part, *pair, pairs.len() > 1);
+        section(&mut part, *pair, &title, pairs.len() > 1);
         if out.len() + part.len() > WHOLE {
             break;
         }
@@ -60,20 +60,21 @@ pub fn markdown(pairs: &[Pair<'_>]) -> String {
 }
 
 fn mark(pair: Pair<'_>) -> &'static str {
-    match facts::worst(&facts::verdict(pair)) {
+    match facts::standing(pair) {
         Tone::Bad => "🔴",
+        Tone::Dim => "–",
         Tone::Warn => "🟡",
         _ => "🟢",
     }
 }
 
-fn section(out: &mut String, pair: Pair<'_>, folded: bool) {
-    let (policy, run) = pair;
-    let verdict: Vec<String> = facts::verdict(pair).into_iter().map(|p| p.text).collect();
-    let head = format!("{} **{}** {}", mark(pair), text(&policy.name.value), verdict.join(", "));
+fn section(out: &mut String, pair: Pair<'_>, title: &str, folded: bool) {
+    let run = pair.1;
+    let verdict: Vec<String> = facts::verdict(pair).iter().map(|p| text(&p.text)).collect();
+    let head = format!("{} **{}** {}", mark(pair), text(title), verdict.join(", "));
     if folded {
         // Inside <summary> Markdown is not read, so its text is HTML alone.
-        let html = format!("{} <b>{}</b> {}", mark(pair), text(&policy.name.value), verdict.join(", "));
+        let html = format!("{} <b>{}</b> {}", mark(pair), text(title), verdict.join(", "));
         out.push_str(&format!("<details><summary>{html}</summary>\n\n"));
     } else {
         out.push_str(&format!("{head}\n\n"));
@@ -96,24 +97,22 @@ fn section(out: &mut String, pair: Pair<'_>, folded: bool) {
     }
     out.push_str(if run.faults.is_empty() { "" } else { "\n" });
     if facts::scalings(run) == 0 && !run.ticks.is_empty() {
-        if let Some(silent) = facts::silent_script(pair) {
-            out.push_str(&format!("{}\n\n", text(&silent)));
-        } else {
-            for reason in super::kept::summary(pair, 3) {
-                out.push_str(&format!("- {}\n", text(&reason)));
-            }
-            out.push('\n');
+        for reason in facts::why_nothing(pair, 3) {
+            out.push_str(&format!("- {}\n", text(&reason)));
         }
+        out.push('\n');
     }
     chart(out, run);
     if facts::measured(run) {
         score(out, pair);
     }
     events(out, pair);
-    for line in run.notes.iter().take(EVENTS) {
+    // Of a script that does nothing the notes are the reasons, and were told as such.
+    let notes = if facts::silent_script(pair).is_some() { [].as_slice() } else { run.notes.as_slice() };
+    for line in notes.iter().take(EVENTS) {
         out.push_str(&format!("> {}\n", text(line)));
     }
-    out.push_str(if run.notes.is_empty() { "" } else { "\n" });
+    out.push_str(if notes.is_empty() { "" } else { "\n" });
     if folded {
         out.push_str("</details>\n\n");
     }
@@ -147,7 +146,8 @@ fn events(out: &mut String, pair: Pair<'_>) {
             kind => text(kind.name()),
         };
         let reason = text(&facts::why(pair, happened));
-        out.push_str(&format!("| {} | {what} | {reason} |\n", clock.show(event.time)));
+        let time = if facts::judged(run) { clock.show(event.time) } else { "–".into() };
+        out.push_str(&format!("| {time} | {what} | {reason} |\n"));
     }
     out.push('\n');
     if run.events.len() > EVENTS {

@@ -5,7 +5,7 @@ use super::chart::{self, Glyphs};
 use super::facts::{self, Piece};
 use super::numbers::{Clock, count};
 use super::paint::{Tone, clean, cut, pad, width, wrap};
-use super::{Layout, Pair, kept};
+use super::{Layout, Pair};
 use crate::model::{EventKind, Time};
 use crate::sim::trace::{Happened, Run};
 use std::cmp::Reverse;
@@ -14,6 +14,8 @@ use std::cmp::Reverse;
 const EVENTS: usize = 20;
 /// Lines shown of what was printed, and effects and faults.
 const LINES: usize = 10;
+/// When something happened in a run of one tick.
+const ONE_TICK: &str = "at the one tick";
 /// Policies up to which each gets its own section below the summary.
 const SECTIONS: usize = 8;
 
@@ -45,33 +47,32 @@ pub fn text(pairs: &[Pair<'_>], layout: &Layout) -> String {
 /// One line a policy, aligned: whether all is well, its name, the verdict.
 pub fn summary(pairs: &[Pair<'_>], layout: &Layout) -> String {
     let glyphs = layout.charset.glyphs();
-    let verdicts: Vec<Vec<Piece>> = pairs.iter().map(|p| facts::verdict(*p)).collect();
-    let bad = verdicts.iter().filter(|v| facts::worst(v) == Tone::Bad).count();
-    let head = count(pairs.len() as u64, "policy");
-    let tail = match bad {
-        0 => String::new(),
-        n if n == pairs.len() => ", none without a problem".into(),
-        n => format!(", {n} with a problem"),
-    };
-    let tone = if bad > 0 { Tone::Bad } else { Tone::Strong };
-    let mut out = format!("{}\n", tone.paint(&(head + &tail)));
-    let names: Vec<String> = pairs.iter().map(|(p, _)| clean(&p.name.value)).collect();
-    let room = (layout.columns() / 3).max(12);
+    let (bad, unjudged) = facts::tally(pairs);
+    let tone = if bad.is_some() { Tone::Bad } else { Tone::Strong };
+    let head: Vec<String> =
+        [Some(count(pairs.len() as u64, "policy")), bad, unjudged].into_iter().flatten().collect();
+    let mut out = String::new();
+    push_wrapped(&mut out, "", &head.join(", "), tone, layout);
+    let names: Vec<String> = facts::titles(pairs).iter().map(|name| clean(name)).collect();
+    // A name that says which recording is meant says so at its end.
+    let named = pairs.iter().zip(&names).all(|(pair, name)| *name == clean(&pair.0.name.value));
+    let room = (layout.columns() / if named { 3 } else { 2 }).max(12);
     let widest = names.iter().map(|n| width(n)).max().unwrap_or(0).min(room);
-    for (name, verdict) in names.iter().zip(&verdicts) {
-        let (mark, tone) = mark(verdict, glyphs);
+    for (name, pair) in names.iter().zip(pairs) {
+        let (mark, tone) = mark(*pair, glyphs);
         let name = pad(&cut(name, widest, glyphs.cut), widest, false);
         let lead = 2 + width(mark) + 1 + widest + 2;
-        let pieces = fit(verdict, layout.columns().saturating_sub(lead), glyphs);
+        let pieces = fit(&facts::verdict(*pair), layout.columns().saturating_sub(lead), glyphs);
         out.push_str(&format!("  {} {}  {pieces}\n", tone.paint(mark), Tone::Strong.paint(&name)));
     }
     out
 }
 
-fn mark(verdict: &[Piece], glyphs: &Glyphs) -> (&'static str, Tone) {
-    match facts::worst(verdict) {
+fn mark(pair: Pair<'_>, glyphs: &Glyphs) -> (&'static str, Tone) {
+    match facts::standing(pair) {
         Tone::Bad => (glyphs.bad, Tone::Bad),
         Tone::Warn => (glyphs.good, Tone::Warn),
+        Tone::Dim => (glyphs.neutral, Tone::Dim),
         _ => (glyphs.good, Tone::Good),
     }
 }
@@ -100,7 +101,7 @@ fn section(out: &mut String, pair: Pair<'_>, layout: &Layout) {
     let glyphs = layout.charset.glyphs();
     let columns = layout.columns();
     let verdict = facts::verdict(pair);
-    let (mark, tone) = mark(&verdict, glyphs);
+    let (mark, tone) = mark(pair, glyphs);
     // The verdict stands behind the name where it fits, else on lines of its own.
     let name = cut(&clean(&policy.name.value), columns.saturating_sub(width(mark) + 1), glyphs.cut);
     out.push_str(&format!("{} {}", tone.paint(mark), Tone::Strong.paint(&name)));
@@ -183,13 +184,14 @@ fn faults(out: &mut String, run: &Run, layout: &Layout) {
             (false, 0) => format!(" ({})", clean(&fault.source)),
             (false, line) => format!(" ({}:{line})", clean(&fault.source)),
         };
-        let time = run.ticks.get(failed.tick as usize).map_or_else(String::new, |t| clock.show(t.time));
+        let time = run.ticks.get(failed.tick as usize).filter(|_| facts::judged(run));
+        let time = time.map_or_else(String::new, |t| format!(" at {}", clock.show(t.time)));
         let times = if failed.times > 1 {
             format!(", and at {}", count(u64::from(failed.times - 1), "more tick"))
         } else {
             String::new()
         };
-        let text = format!("{}: {}{place} at {time}{times}", clean(&fault.function), clean(&fault.message));
+        let text = format!("{}: {}{place}{time}{times}", clean(&fault.function), clean(&fault.message));
         push_wrapped(out, "  ", &text, Tone::Bad, layout);
     }
     folded(out, run.faults.len(), LINES, "fault", "", layout);
@@ -208,19 +210,11 @@ fn nothing(out: &mut String, pair: Pair<'_>, layout: &Layout) {
         return;
     }
     heading(out, "Why nothing happened");
-    match facts::silent_script(pair) {
-        Some(text) => {
-            push_wrapped(out, "  ", &text, Tone::Plain, layout);
-            let dot = layout.charset.glyphs().dot;
-            for note in &pair.1.notes {
-                push_wrapped(out, &format!("  {dot} "), &clean(note), Tone::Plain, layout);
-            }
-        }
-        None => {
-            for reason in kept::summary(pair, 3) {
-                push_wrapped(out, "  ", &reason, Tone::Plain, layout);
-            }
-        }
+    let dot = layout.charset.glyphs().dot;
+    // What stands first says it all of most runs; the rest are its particulars.
+    for (i, reason) in facts::why_nothing(pair, 3).iter().enumerate() {
+        let lead = if i == 0 { "  ".into() } else { format!("  {dot} ") };
+        push_wrapped(out, &lead, &clean(reason), Tone::Plain, layout);
     }
 }
 
@@ -238,7 +232,7 @@ fn printed(out: &mut String, run: &Run, layout: &Layout) {
             let tick = line.tick.and_then(|t| run.ticks.get(t as usize));
             let time = match tick {
                 Some(tick) if run.ticks.len() > 1 => clock.show(tick.time),
-                Some(_) => "at the one tick".into(),
+                Some(_) => ONE_TICK.into(),
                 None => "while loading".into(),
             };
             (time, clean(&line.text))
@@ -269,8 +263,11 @@ fn events(out: &mut String, pair: Pair<'_>, layout: &Layout) {
     }
     let clock = clock(run);
     let glyphs = layout.charset.glyphs();
-    let rows: Vec<(String, Tone, String, &Same<'_>)> =
+    let mut rows: Vec<(String, Tone, String, &Same<'_>)> =
         shown.iter().map(|same| row(same, clock, glyphs)).collect();
+    if !facts::judged(run) {
+        rows.iter_mut().for_each(|row| row.0 = ONE_TICK.into());
+    }
     let times = rows.iter().map(|r| width(&r.0)).max().unwrap_or(0);
     let whats = rows.iter().map(|r| width(&r.2)).max().unwrap_or(0);
     // Where reasons would be squeezed into a ribbon they stand below instead.

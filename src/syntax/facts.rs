@@ -61,6 +61,12 @@ pub fn script_facts(block: &Block) -> ScriptFacts {
     }
     chains(block, &known, &mut facts.chains);
     facts.hidden.sort_by_key(|(_, line)| *line);
+    let mut reads = Reads::default();
+    walk::file(block, &mut reads);
+    if !reads.hidden && !known.own.contains("metrics") {
+        facts.reads = reads.names;
+        facts.reads.sort_by_key(|(_, line)| *line);
+    }
     facts
 }
 
@@ -126,12 +132,7 @@ impl Known {
                 else {
                     return Operand::Other;
                 };
-                let field = match index {
-                    Index::Dot { name, .. } => Some(name.token().to_string()),
-                    Index::Brackets { expression, .. } => string(expression),
-                    _ => None,
-                };
-                let Some(field) = field else { return Operand::Other };
+                let Some(field) = field(index) else { return Operand::Other };
                 let name = name.token().to_string();
                 match self.tables.get(&name) {
                     Some(fields) => fields.get(&field).map_or(Operand::Other, |n| Operand::Number(*n)),
@@ -217,6 +218,58 @@ impl<'t> Visitor<'t> for Changed {
     fn follow(&mut self, _: &'t TokenReference, _: &[&'t Suffix]) {}
 }
 
+/// The metrics that are read by name. Where any scope has a `metrics` of its own, nothing is
+/// said, since it may be that one which is read.
+#[derive(Default)]
+struct Reads {
+    names: Vec<(String, u32)>,
+    hidden: bool,
+}
+
+impl<'t> Visitor<'t> for Reads {
+    fn open(&mut self, _: Option<Span>) {}
+
+    fn close(&mut self) {}
+
+    fn declare(&mut self, token: &'t TokenReference, _: Given<'t>) {
+        self.hidden |= name(token) == "metrics";
+    }
+
+    fn assign(&mut self, target: Target<'t>, _: Given<'t>) {
+        let token = match target {
+            Target::Name(token) => Some(token),
+            Target::Inside(inside) => match inside.prefix() {
+                Prefix::Name(token) => Some(token),
+                _ => None,
+            },
+        };
+        self.hidden |= token.is_some_and(|token| name(token) == "metrics");
+    }
+
+    fn call(&mut self, _: &'t FunctionCall) {}
+
+    fn follow(&mut self, token: &'t TokenReference, suffixes: &[&'t Suffix]) {
+        if name(token) != "metrics" {
+            return;
+        }
+        if let Some(Suffix::Index(index)) = suffixes.first()
+            && let Some(metric) = field(index)
+            && !self.names.iter().any(|(known, _)| *known == metric)
+        {
+            self.names.push((metric, place::line(token)));
+        }
+    }
+}
+
+/// The name that an index gives, where it is written there.
+fn field(index: &Index) -> Option<String> {
+    match index {
+        Index::Dot { name, .. } => Some(name.token().to_string()),
+        Index::Brackets { expression, .. } => string(expression),
+        _ => None,
+    }
+}
+
 fn chains(block: &Block, known: &Known, into: &mut Vec<Chain>) {
     for stmt in block.stmts() {
         match stmt {
@@ -268,7 +321,7 @@ mod tests {
     use crate::text::Source;
 
     fn notes(text: &str) -> Vec<String> {
-        parse(&Source::new("s.lua", text)).facts.notes()
+        parse(&Source::new("s.lua", text)).facts.notes(&["cpu", "memory"])
     }
 
     const CLASSIC: &str = "local metrics = {cpu = 0.8, memory = 0.6}\n\
@@ -288,6 +341,22 @@ mod tests {
         assert!(notes[0].contains("nothing could ever scale"), "{}", notes[0]);
         assert!(notes[1].contains("line 4: `metrics.cpu > 0.8`: 0.8 is not above 0.8"), "{}", notes[1]);
         assert!(notes[1].contains("line 6: `metrics.memory < 0.5`: 0.6 is not below 0.5"), "{}", notes[1]);
+    }
+
+    #[test]
+    fn a_metric_that_nothing_declares_is_named_with_its_line_and_the_way_out() {
+        let text = "local hot = 0.8\nif metrics.cpu > hot or metrics[\"queue\"] > 3 then\n\
+            if metrics.queue > 9 then scale_out(2) end\nend\nlocal function f() return metrics.p95 end\n";
+        let told = notes(text);
+        assert_eq!(told.len(), 1, "{told:#?}");
+        assert!(
+            told[0].starts_with("it reads metrics.queue (line 2), metrics.p95 (line 5), which"),
+            "{told:?}"
+        );
+        assert!(told[0].contains("`policies:` in luascale.yaml"), "{told:?}");
+        assert_eq!(notes("if metrics.cpu > 0.8 then scale_out() end"), Vec::<String>::new());
+        // It may be the script's own that is read.
+        assert_eq!(notes("local function f(metrics) return metrics.queue end"), Vec::<String>::new());
     }
 
     #[test]

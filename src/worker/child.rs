@@ -180,6 +180,7 @@ fn run<R: Read, W: Write>(program: &Program, request: RunRequest, pipe: &Pipe<R,
         }
     };
     drop(request.samples);
+    let declared: Vec<&str> = policy.metrics.iter().map(|m| m.name.value.as_str()).collect();
     let mut last = Instant::now();
     let mut broken = None;
     let mut runs = Vec::new();
@@ -195,7 +196,7 @@ fn run<R: Read, W: Write>(program: &Program, request: RunRequest, pipe: &Pipe<R,
         let options = recording.options(&request.options);
         let mut run = sim::run(policy, &recording.samples, &conditions, &options, &mut progress);
         run.samples = recording.names;
-        run.notes.splice(0..0, program.facts.notes());
+        run.notes.splice(0..0, program.facts.notes(&declared));
         let test = recording.test.map(|test| Tested {
             outcomes: expect::evaluate(policy, &run, &test.case.expectations),
             name: test.case.name,

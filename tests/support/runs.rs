@@ -264,6 +264,7 @@ pub fn hostile() -> (Policy, Run) {
     let mut run = run(&policy, 1200);
     run.source = HOSTILE.into();
     run.samples.push(HOSTILE.into());
+    run.never.push(HOSTILE.into());
     run.notes.push(HOSTILE.into());
     run.printed.push(Printed { tick: Some(3), text: HOSTILE.into() });
     run.ended = Some(HOSTILE.into());
