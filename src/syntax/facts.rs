@@ -231,7 +231,7 @@ impl<'t> Visitor<'t> for Reads {
 
     fn close(&mut self) {}
 
-    fn declare(&mut self, token: &'t TokenReference, _: Given<'t>) {
+    fn declare(&mut self, token: &'t TokenReference, _: Declared, _: Given<'t>) {
         self.hidden |= name(token) == "metrics";
     }
 
