@@ -9,6 +9,7 @@ mod flow;
 mod known;
 mod library;
 mod names;
+mod pairs;
 mod sandbox;
 mod signatures;
 mod thresholds;
@@ -68,6 +69,7 @@ rules! {
     "bad-suppression" Check::Elsewhere,
     "bad-url" Check::Elsewhere,
     "bad-value" Check::Elsewhere,
+    "both-ways" Check::Policy(pairs::both_ways),
     "bounds-crossed" Check::Elsewhere,
     "cannot-read" Check::Elsewhere,
     "changed-outer-table" Check::Tree(sandbox::changed_outer),
@@ -87,8 +89,11 @@ rules! {
     "empty-value" Check::Elsewhere,
     "expired-suppression" Check::Elsewhere,
     "fallback-above-max" Check::Elsewhere,
+    "flap-margin" Check::Policy(pairs::flap_margin),
     "foreign-syntax" Check::Elsewhere,
+    "held-step" Check::Policy(pairs::held_step),
     "hidden-engine-name" Check::Tree(names::hidden_engine_name),
+    "hidden-rule" Check::Policy(pairs::hidden_rule),
     "history-too-short" Check::Elsewhere,
     "horizon-too-short" Check::Elsewhere,
     "identical-branches" Check::Tree(flow::identical_branches),
