@@ -159,6 +159,22 @@ struct Turn {
     shrunk: u32,
 }
 
+impl Turn {
+    /// `cpu` = 0.45 on 2 replicas is 0.9 on 1
+    fn projected(&self, is: &str) -> String {
+        let all =
+            self.before.iter().zip(self.after.values()).filter_map(|((read, before), after)| match read {
+                Read::Metric(name) => {
+                    let (from, to) = (self.from, self.to);
+                    let after = (after * 1e4).round() / 1e4;
+                    Some(format!("`{name}` = {} on {from} replicas {is} {after} on {to}", figure(*before)))
+                }
+                _ => None,
+            });
+        all.collect::<Vec<_>>().join(" and ")
+    }
+}
+
 /// A scale_in step after which a scale_out rule would be true, where nothing shrinks the step.
 pub(super) fn flap_margin(view: &PolicyView<'_>, sink: &mut Sink<'_>) {
     if view.policy.anti_flap {
@@ -168,12 +184,9 @@ pub(super) fn flap_margin(view: &PolicyView<'_>, sink: &mut Sink<'_>) {
         let Some(turn) = turns.first() else { return };
         let (less, more) = (called(inward.rule), called(out.rule));
         let message = format!(
-            "{less} and {more} undo each other {}: with {} replicas {} is {} with {}, where {more} is true",
+            "{less} and {more} undo each other {}: {}, where {more} is true",
             at_counts(turns),
-            turn.from,
-            words(&turn.before),
-            words(&turn.after),
-            turn.to
+            turn.projected("is")
         );
         sink.raise(message, |finding| {
             labels(view, finding, inward, out)
@@ -196,12 +209,9 @@ pub(super) fn held_step(view: &PolicyView<'_>, sink: &mut Sink<'_>) {
             format!("`anti_flap` goes no lower than {}", turn.shrunk)
         };
         let message = format!(
-            "{less} does not get its way {}: with {} replicas {} would be {} with {}, where {more} is true, so {then}",
+            "{less} does not get its way {}: {}, where {more} is true, so {then}",
             at_counts(turns),
-            turn.from,
-            words(&turn.before),
-            words(&turn.after),
-            turn.to
+            turn.projected("would be")
         );
         sink.raise(message, |finding| {
             labels(view, finding, inward, out)
