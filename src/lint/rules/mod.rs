@@ -192,3 +192,6 @@ rules! {
     "yaml-syntax" Check::Elsewhere,
     "zero-for-missing" Check::Policy(reads::zero_for_missing),
 }
+
+#[cfg(test)]
+mod tests;
