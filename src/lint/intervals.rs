@@ -105,6 +105,13 @@ impl Set {
         Set(out)
     }
 
+    /// Each of its numbers times a positive factor, as near as floats are.
+    pub fn scaled(&self, by: f64) -> Set {
+        let scaled = |x: f64| (x * by).clamp(-f64::MAX, f64::MAX);
+        let each = self.0.iter().map(|(low, high)| Set::between(scaled(*low), scaled(*high)));
+        each.fold(Set::none(), |all, one| all.or(&one))
+    }
+
     /// A number of it that people would write: with few digits, near its middle or its end.
     pub fn pick(&self) -> Option<f64> {
         let mut best: Option<(usize, f64)> = None;

@@ -5,6 +5,7 @@ use super::Role;
 use super::scopes::Scopes;
 use crate::syntax::walk::{Given, name};
 use full_moon::ast::{Call, Expression, Field, Prefix, Suffix, TableConstructor, Var};
+use std::collections::BTreeSet;
 
 /// What a function is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,7 +24,7 @@ pub enum Part {
 pub struct Ticks {
     parts: Vec<Option<Part>>,
     /// The functions that the engine itself calls.
-    entries: Vec<usize>,
+    entries: BTreeSet<usize>,
 }
 
 /// Fields that hold a condition.
@@ -35,7 +36,7 @@ const EVENTS: [&str; 5] = ["scale_out", "scale_in", "at_max", "at_min", "metrics
 impl Ticks {
     /// Finds the functions of a file that run at a tick.
     pub fn new(scopes: &Scopes<'_>, role: Role) -> Ticks {
-        let mut ticks = Ticks { parts: vec![None; scopes.functions.len()], entries: Vec::new() };
+        let mut ticks = Ticks { parts: vec![None; scopes.functions.len()], entries: BTreeSet::new() };
         match role {
             Role::Script => ticks.parts.fill(Some(Part::Script)),
             Role::Policy | Role::Module => {
@@ -82,7 +83,7 @@ impl Ticks {
     fn enter(&mut self, value: &Expression, part: Part, scopes: &Scopes<'_>) {
         if let Some(function) = function(value, scopes) {
             self.set(function, part);
-            self.entries.push(function);
+            self.entries.insert(function);
         }
     }
 

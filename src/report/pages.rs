@@ -127,9 +127,9 @@ pub fn list(layout: &Layout) -> String {
     for (family, rules) in families {
         out.push_str(&format!("{}\n", Tone::Strong.paint(family)));
         for (id, page) in rules {
-            let room = layout.columns().saturating_sub(widest + 12);
+            let room = layout.columns().saturating_sub(widest + 13);
             let pad = " ".repeat(widest - width(id));
-            let level = format!("{}{}", toned(page.level), " ".repeat(8 - level(page.level).len()));
+            let level = format!("{}{}", toned(page.level), " ".repeat(9 - level(page.level).len()));
             out.push_str(&format!("  {id}{pad}  {level}{}\n", short(page.why, room)));
         }
     }

@@ -158,8 +158,8 @@ pub fn division_by_zero(view: &TreeView<'_>, sink: &mut Sink<'_>) {
 /// `swapped-assignment`: `a = b` and then `b = a`.
 pub fn swapped(view: &TreeView<'_>, sink: &mut Sink<'_>) {
     for block in &view.scopes.blocks {
-        let pair = |stmt| match stmt {
-            &Stmt::Assignment(ref a) => {
+        let pair = |stmt: &Stmt| match stmt {
+            Stmt::Assignment(a) => {
                 let (mut left, mut right) = (a.variables().iter(), a.expressions().iter());
                 match (left.next(), left.next(), right.next(), right.next()) {
                     (Some(l), None, Some(r), None) if !matches!(plain(r), Expression::FunctionCall(_)) => {
@@ -231,11 +231,11 @@ pub fn self_assignment(view: &TreeView<'_>, sink: &mut Sink<'_>) {
 pub fn unbalanced(view: &TreeView<'_>, sink: &mut Sink<'_>) {
     for (stmt, _) in &view.scopes.statements {
         let (names, values): (Vec<String>, Vec<&Expression>) = match stmt {
-            Stmt::LocalAssignment(a) if a.expressions().len() > 0 => {
+            Stmt::LocalAssignment(a) if !a.expressions().is_empty() => {
                 (a.names().iter().map(name).collect(), a.expressions().iter().collect())
             }
             Stmt::Assignment(a) => {
-                (a.variables().iter().map(|v| normal(v)).collect(), a.expressions().iter().collect())
+                (a.variables().iter().map(normal).collect(), a.expressions().iter().collect())
             }
             _ => continue,
         };

@@ -79,7 +79,7 @@ pub fn unreachable(view: &TreeView<'_>, sink: &mut Sink<'_>) {
             continue;
         };
         let next = stmts.get(at + 1).map(|s| span(*s));
-        let (from, last) = match (next, block.last_stmt().map(|s| span(s))) {
+        let (from, last) = match (next, block.last_stmt().map(span)) {
             // `error(…) return nil` says what is given back, for readers and checkers.
             (None, Some(_)) if how != Ends::Leaves => continue,
             (Some(next), last) => (next, last.or(stmts.last().map(|s| span(*s))).unwrap_or(next)),

@@ -9,9 +9,12 @@ mod flow;
 mod known;
 mod library;
 mod names;
+mod pairs;
+mod reads;
 mod sandbox;
 mod signatures;
 mod thresholds;
+mod timing;
 
 use super::Check;
 use super::page::{self, Page};
@@ -68,12 +71,14 @@ rules! {
     "bad-suppression" Check::Elsewhere,
     "bad-url" Check::Elsewhere,
     "bad-value" Check::Elsewhere,
+    "both-ways" Check::Policy(pairs::both_ways),
     "bounds-crossed" Check::Elsewhere,
     "cannot-read" Check::Elsewhere,
     "changed-outer-table" Check::Tree(sandbox::changed_outer),
     "compare-nan" Check::Tree(expressions::compare_nan),
     "compare-new-table" Check::Tree(expressions::compare_new_table),
     "constant-condition" Check::Tree(flow::constant_condition),
+    "cooldown-under-startup" Check::Policy(timing::cooldown_under_startup),
     "covered-condition" Check::Tree(flow::covered),
     "decide-with-rules" Check::Elsewhere,
     "deprecated-name" Check::Tree(library::deprecated),
@@ -87,8 +92,11 @@ rules! {
     "empty-value" Check::Elsewhere,
     "expired-suppression" Check::Elsewhere,
     "fallback-above-max" Check::Elsewhere,
+    "flap-margin" Check::Policy(pairs::flap_margin),
     "foreign-syntax" Check::Elsewhere,
+    "held-step" Check::Policy(pairs::held_step),
     "hidden-engine-name" Check::Tree(names::hidden_engine_name),
+    "hidden-rule" Check::Policy(pairs::hidden_rule),
     "history-too-short" Check::Elsewhere,
     "horizon-too-short" Check::Elsewhere,
     "identical-branches" Check::Tree(flow::identical_branches),
@@ -99,12 +107,14 @@ rules! {
     "misplaced-secret" Check::Elsewhere,
     "missing-action" Check::Elsewhere,
     "missing-field" Check::Elsewhere,
+    "missing-order" Check::Policy(reads::missing_order),
     "mixed-rate-limit" Check::Elsewhere,
     "model-mismatch" Check::Elsewhere,
     "nameless-entry" Check::Elsewhere,
     "never-fires" Check::Policy(thresholds::never_fires),
     "never-read" Check::Tree(names::never_read),
     "never-set" Check::Tree(names::never_set),
+    "never-wakes" Check::Policy(reads::never_wakes),
     "nil-entry" Check::Elsewhere,
     "not-a-metric" Check::Elsewhere,
     "not-in-script" Check::Elsewhere,
@@ -123,9 +133,11 @@ rules! {
     "repeated-condition" Check::Tree(flow::repeated),
     "require-outside-root" Check::Tree(sandbox::require_outside),
     "reserved-name" Check::Elsewhere,
+    "reversed-clamp" Check::Policy(reads::reversed_clamp),
     "reversed-for" Check::Tree(expressions::reversed_for),
     "rule-outside-list" Check::Elsewhere,
     "runtime-error" Check::Elsewhere,
+    "same-target" Check::Set(reads::same_target),
     "samples-cell" Check::Elsewhere,
     "samples-columns" Check::Elsewhere,
     "samples-empty" Check::Elsewhere,
@@ -141,6 +153,8 @@ rules! {
     "self-assignment" Check::Tree(expressions::self_assignment),
     "several-actions" Check::Elsewhere,
     "shadowed-name" Check::Tree(names::shadowed),
+    "shorter-than-interval" Check::Policy(timing::shorter_than_interval),
+    "slow-to-max" Check::Policy(timing::slow_to_max),
     "suppression-without-reason" Check::Elsewhere,
     "swapped-assignment" Check::Tree(expressions::swapped),
     "syntax-error" Check::Elsewhere,
@@ -148,6 +162,7 @@ rules! {
     "threshold-outside-unit" Check::Policy(thresholds::outside_unit),
     "too-deep" Check::Elsewhere,
     "too-long" Check::Elsewhere,
+    "track-against-rule" Check::Policy(reads::track_against_rule),
     "unbalanced-assignment" Check::Tree(expressions::unbalanced),
     "unbounded-loop" Check::Tree(flow::unbounded_loop),
     "undefined-name" Check::Tree(names::undefined),
@@ -163,6 +178,8 @@ rules! {
     "unknown-timezone" Check::Elsewhere,
     "unknown-value" Check::Elsewhere,
     "unreachable-code" Check::Tree(flow::unreachable),
+    "unreachable-floor" Check::Policy(timing::unreachable_floor),
+    "unread-metric" Check::Policy(reads::unread_metric),
     "unused-local" Check::Tree(names::unused_local),
     "unused-parameter" Check::Tree(names::unused_parameter),
     "unused-suppression" Check::Elsewhere,
@@ -173,4 +190,8 @@ rules! {
     "wrong-type" Check::Elsewhere,
     "yaml-limit" Check::Elsewhere,
     "yaml-syntax" Check::Elsewhere,
+    "zero-for-missing" Check::Policy(reads::zero_for_missing),
 }
+
+#[cfg(test)]
+mod tests;

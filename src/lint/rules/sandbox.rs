@@ -249,11 +249,24 @@ pub fn pairs_order(view: &TreeView<'_>, sink: &mut Sink<'_>) {
     if !view.role.is_ours() {
         return;
     }
-    for (stmt, _) in &view.scopes.statements {
+    let returns: Vec<_> = view
+        .scopes
+        .blocks
+        .iter()
+        .filter_map(|block| match block.last_stmt() {
+            Some(LastStmt::Return(last)) => Some((span(last), last)),
+            _ => None,
+        })
+        .collect();
+    for (at, (stmt, _)) in view.scopes.statements.iter().enumerate() {
         let Stmt::GenericFor(each) = stmt else { continue };
         if !over_pairs(view, each) {
             continue;
         }
+        // What stands in a statement follows on it in the list.
+        let outer = span(*stmt);
+        let inside = view.scopes.statements.iter().skip(at + 1).map(|(s, _)| (span(*s), *s));
+        let inside: Vec<(Span, &Stmt)> = inside.take_while(|(place, _)| contains(outer, *place)).collect();
         let names: BTreeSet<String> = each.names().iter().map(name).filter(|n| !n.starts_with('_')).collect();
         let whole = span(each.block());
         let place = Span { start: span(each.for_token()).start, end: span(each.do_token()).end };
@@ -265,16 +278,12 @@ pub fn pairs_order(view: &TreeView<'_>, sink: &mut Sink<'_>) {
                 )
             });
         };
-        for block in view.scopes.blocks.iter().filter(|b| contains(whole, span(**b)) && !span(**b).is_empty())
-        {
-            if let Some(LastStmt::Return(last)) = block.last_stmt()
-                && own_function(view, span(last), whole)
-                && uses(&|| last.returns().tokens().map(name).collect())
-            {
-                tell("the first entry that comes is returned", span(last));
+        for (here, last) in returns.iter().filter(|(here, _)| contains(whole, *here)) {
+            if own_function(view, *here, whole) && uses(&|| last.returns().tokens().map(name).collect()) {
+                tell("the first entry that comes is returned", *here);
             }
         }
-        for (inner, _) in view.scopes.statements.iter().filter(|(s, _)| contains(whole, span(*s))) {
+        for (here, inner) in inside.iter().filter(|(here, _)| contains(whole, *here)) {
             match inner {
                 Stmt::Assignment(a) => {
                     let (Some(Var::Name(token)), Some(value)) =
@@ -284,7 +293,7 @@ pub fn pairs_order(view: &TreeView<'_>, sink: &mut Sink<'_>) {
                     };
                     let Some(v) = view.scopes.variable(token) else { continue };
                     // A local of the loop, or one that the assignment or its condition compares with.
-                    if contains(whole, v.span) || guarded(view, &v.name, span(*inner), whole) {
+                    if contains(whole, v.span) || guarded(&inside, &v.name, *here) {
                         continue;
                     }
                     let read: Vec<String> = value.tokens().map(name).collect();
@@ -295,12 +304,12 @@ pub fn pairs_order(view: &TreeView<'_>, sink: &mut Sink<'_>) {
                         } else {
                             "the last entry that comes stays"
                         };
-                        tell(how, span(*inner));
+                        tell(how, *here);
                     }
                 }
                 Stmt::CompoundAssignment(a) if normal(a.compound_operator()) == "..=" => {
                     if uses(&|| a.rhs().tokens().map(name).collect()) {
-                        tell("a text is joined in that order", span(*inner));
+                        tell("a text is joined in that order", *here);
                     }
                 }
                 Stmt::FunctionCall(call) if view.role == Role::Script => {
@@ -308,7 +317,7 @@ pub fn pairs_order(view: &TreeView<'_>, sink: &mut Sink<'_>) {
                         ["scale_out", "scale_in", "set_replicas"].contains(&c.path.as_str())
                     });
                     if scales && uses(&|| call.tokens().map(name).collect()) {
-                        tell("the last call in a tick wins", span(*inner));
+                        tell("the last call in a tick wins", *here);
                     }
                 }
                 _ => {}
@@ -322,13 +331,11 @@ fn own_function(view: &TreeView<'_>, here: Span, whole: Span) -> bool {
     !view.scopes.functions.iter().any(|f| contains(whole, f.span) && contains(f.span, here))
 }
 
-/// Whether an `if` in the loop, around an assignment, asks for the variable that it assigns.
-fn guarded(view: &TreeView<'_>, variable: &str, here: Span, whole: Span) -> bool {
-    view.scopes.statements.iter().any(|(stmt, _)| match stmt {
+/// Whether one of a loop's `if`s, around an assignment, asks for the variable that it assigns.
+fn guarded(inside: &[(Span, &Stmt)], variable: &str, here: Span) -> bool {
+    inside.iter().any(|(place, stmt)| match stmt {
         Stmt::If(choice) => {
-            contains(whole, span(*stmt))
-                && contains(span(*stmt), here)
-                && choice.condition().tokens().any(|t| name(t) == variable)
+            contains(*place, here) && choice.condition().tokens().any(|t| name(t) == variable)
         }
         _ => false,
     })
@@ -372,8 +379,22 @@ pub fn require_outside(view: &TreeView<'_>, sink: &mut Sink<'_>) {
     }
 }
 
+/// The calls of a hook's `act`, with what the hook calls it.
+fn effects(view: &TreeView<'_>, sink: &mut Sink<'_>) {
+    for (call, _) in &view.scopes.calls {
+        let Prefix::Name(root) = call.prefix() else { continue };
+        let Some(v) = view.scopes.variable(root) else { continue };
+        let second = view.scopes.functions.get(v.function).and_then(|f| f.parameters.get(1));
+        let is_act = second.and_then(|p| view.scopes.variables.get(*p)).is_some_and(|p| p.span == v.span);
+        if is_act && view.ticks.is_entry(v.function) && view.ticks.part(v.function) == Some(Part::Hook) {
+            effect(view, call, &v.name, sink);
+        }
+    }
+}
+
 /// `unknown-input`: a field that `ctx`, `event` or `act` does not have, or a wrong argument of an effect.
 pub fn unknown_input(view: &TreeView<'_>, sink: &mut Sink<'_>) {
+    effects(view, sink);
     for (at, function) in view.scopes.functions.iter().enumerate().filter(|(at, _)| view.ticks.is_entry(*at))
     {
         let parameter = |i: usize| function.parameters.get(i).and_then(|p| view.scopes.variables.get(*p));
@@ -412,23 +433,12 @@ pub fn unknown_input(view: &TreeView<'_>, sink: &mut Sink<'_>) {
                     }
                 });
             }
-            if what == "act" {
-                for (call, _) in
-                    view.scopes.calls.iter().filter(|(call, _)| contains(function.span, span(*call)))
-                {
-                    effect(view, call, &v.name, v.span, sink);
-                }
-            }
         }
     }
 }
 
 /// The arguments of `act.KIND { … }`.
-fn effect(view: &TreeView<'_>, call: &FunctionCall, act: &str, declared: Span, sink: &mut Sink<'_>) {
-    let Prefix::Name(root) = call.prefix() else { return };
-    if name(root) != act || view.scopes.variable(root).is_none_or(|v| v.span != declared) {
-        return;
-    }
+fn effect(view: &TreeView<'_>, call: &FunctionCall, act: &str, sink: &mut Sink<'_>) {
     let Some(callee) = callee(call) else { return };
     let Some((kind, required, optional)) = EFFECTS
         .iter()

@@ -1,0 +1,140 @@
+//! What the families language and sandbox say of ordinary modules, and keep to themselves.
+
+use crate::lint::{self, Role, TreeView};
+use crate::syntax::parse_with;
+use crate::text::{LineIndex, Source};
+
+/// `rule:line` of each finding in a module that the engine does not run, notes left out.
+fn elsewhere(text: &str) -> Vec<String> {
+    let source = Source::new("m.lua", text);
+    let lines = LineIndex::new(text);
+    let (_, found) = parse_with(&source, |tree| {
+        let view = TreeView::new(&source, tree, false, false);
+        assert_eq!(view.role, Role::Other, "{text}");
+        lint::tree(&view, &|_| true)
+    });
+    let found = found.unwrap_or_else(|| panic!("does not parse: {text}"));
+    let serious = found.iter().filter(|f| f.level > crate::model::Level::Note);
+    serious.map(|f| format!("{}:{}", f.rule, lines.line(f.labels[0].span.start))).collect()
+}
+
+#[test]
+fn ordinary_lua_is_left_alone() {
+    for text in [
+        // Names: hosts define their own, and versions are told apart.
+        "describe('x', function() it('y', function() end) end)",
+        "local unpack = table.unpack or unpack\nreturn unpack",
+        "local load = loadstring or load\nreturn load",
+        "if _VERSION == 'Lua 5.1' then setfenv(1, {}) end\nx = 1",
+        "module('a')\nfunction f() y = 1 end",
+        "function helper() return 1 end\nfunction main() state = helper() end\nstate = 0",
+        "local t = setmetatable({}, { __index = function(_, k) return k end })\nreturn t",
+        // The first of several results must have a name.
+        "local ok, err = pcall(f)\nif err then print(err) end",
+        "local ok, err\nok, err = f()\nprint(err)",
+        "local _unused = f()",
+        // Declared first, set later.
+        "local a, b = 0\nb = a\nprint(b)",
+        "local f\nf = function() return f() end\nreturn f",
+        // Tables that others hold.
+        "local t = package.loaded\nt.x = 1",
+        "local M = {}\nfunction M.f() end\nreturn M",
+        // Libraries overload operators.
+        "local cp = compile(p) / 0\nreturn cp",
+        "local inf, ninf, nan = 1/0, -1/0, 0/0\nreturn inf, ninf, nan",
+        // Idioms.
+        "local key = k and #k > 0 and k or nil\nreturn key",
+        "local x = not a == true\nreturn x",
+        "local x = not a == not b\nreturn x",
+        "repeat\n  local r, e = c()\n  if r then return r, e end\n  y(1)\nuntil false\nreturn nil",
+        "local function f() error('x') return nil end\nreturn f",
+        "while true do coroutine.yield() end",
+        "while running do step() end",
+        "local n = #t\nwhile t[n] == nil do n = n - 1 end\nreturn n",
+        "for k in pairs(t) do return k end",
+        "for i = #t, 1, -1 do print(t[i]) end",
+        "for i = n, 1 do print(i) end",
+        "if a then\n  -- nothing to do\nelse\n  b()\nend",
+        "if a then return 1 elseif b then return 1 else return 2 end",
+        "if f() then a() elseif f() then b() end",
+        "if s:match('a') then a() elseif s:match('a') then b() end",
+        "if x > 1 then a() elseif x > 0.5 then b() elseif y > 2 then c() end",
+        // Calls that do something by being made.
+        "local ok, m = pcall(require, 'lanes')\nreturn ok and m",
+        "string.gsub(s, '(.)', function(c) out = c end)\nout = nil",
+        "error()",
+        "tostring(x)",
+        "local s = string.rep('a', 3, ',') .. math.log(8, 2)\nreturn s",
+        "print(math.floor('3'), ('x'):rep(2))",
+        "setmetatable(t, nil)",
+        // Types read names.
+        "local T = {}\nlocal x: typeof(T) = f()\nreturn x",
+        "local metrics = { { name = 'cpu', get = os.clock } }\nfor _, m in ipairs(metrics) do m.get() end",
+    ] {
+        assert_eq!(elsewhere(text), Vec::<String>::new(), "{text}");
+    }
+}
+
+#[test]
+fn faults_of_published_modules_are_found() {
+    for (text, rule) in [
+        ("if not line:sub(1, 1) == '+' then f() end", "misplaced-not:1"),
+        ("if license then a() elseif license then b(text) end", "covered-condition:1"),
+        ("if string.gsub('[^' .. x .. ']', y) == '' then f() end", "wrong-arguments:1"),
+        ("local function f(...)\n  argt = {...}\n  return #argt\nend\nreturn f", "implicit-global:2"),
+        ("local kinds = self.kinds, kind\nreturn kinds", "unbalanced-assignment:1"),
+        ("local x = 1\nif x then tonubmer(x) end", "undefined-name:2"),
+    ] {
+        assert_eq!(elsewhere(text), [rule], "{text}");
+    }
+}
+
+#[test]
+fn what_the_fence_takes_away_is_told() {
+    // The keys of the prelude's table are the names that policies do not have.
+    let prelude = include_str!("../../lua/prelude.luau");
+    let gone = prelude.split("local gone = {").nth(1).and_then(|rest| rest.split("\n}").next()).unwrap();
+    let names: Vec<&str> =
+        gone.lines().filter_map(|line| line.trim().strip_prefix("[\"")?.split('"').next()).collect();
+    assert!(names.len() > 20, "{names:?}");
+    let told: Vec<&str> = super::known::ABSENT.iter().map(|a| a.name).collect();
+    assert_eq!(names, told);
+}
+
+#[test]
+fn known_effects_and_fields_are_those_of_the_engine() {
+    let driver = include_str!("../../lua/driver.luau");
+    let listed = |names: &[&str]| {
+        let list = names.iter().map(|n| format!("\"{n}\"")).collect::<Vec<_>>().join(", ");
+        assert!(driver.contains(&format!("{{ {list} }}")), "{list}");
+    };
+    listed(&super::signatures::CONTEXT);
+    listed(&super::signatures::EVENT);
+    let mut effects: Vec<&str> = super::signatures::EFFECTS.iter().map(|(n, ..)| *n).collect();
+    effects.sort_unstable();
+    listed(&effects);
+}
+
+#[test]
+fn a_file_of_any_shape_is_looked_at_in_time() {
+    // Each has many of what some rule compares: what takes the square of that would not come back.
+    let most = crate::syntax::LONGEST / 8;
+    let repeated = |piece: &str| piece.repeat(most / piece.len());
+    for text in [
+        repeated("x = y "),
+        repeated("local a = b "),
+        repeated("if a then elseif a then end "),
+        repeated("f() "),
+        format!("scale_out() {}", repeated("for k, v in pairs(t) do x = v end ")),
+        format!("policy 'a' {{ {} }}", repeated("when = function(m) end, ")),
+        format!("scale_out({{ {} }})", repeated("a = 1, ")),
+        repeated("while a < b do end "),
+        repeated("local function f() end "),
+        repeated("unpack() "),
+    ] {
+        let source = Source::new("m.lua", text);
+        let (_, found) =
+            parse_with(&source, |tree| lint::tree(&TreeView::new(&source, tree, false, false), &|_| true));
+        assert!(found.is_some());
+    }
+}
