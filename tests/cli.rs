@@ -243,6 +243,27 @@ fn expectations_that_hold_pass_and_others_are_told_with_the_reason() {
 }
 
 #[test]
+fn samples_that_cannot_be_read_are_errors_of_a_test_in_every_format() {
+    let folder = web();
+    folder.write("bad.csv", b"time,cpu\n2026-03-02T09:00:00Z,12500m\n");
+    let test = |format| folder.luascale(&["test", "web.lua", "-s", "bad.csv", "--format", format]).expect(1);
+    let junit = test("junit").stdout;
+    assert!(junit.contains("errors=\"1\"") && junit.contains("bad.csv:2:"), "{junit}");
+    let json = test("json").json();
+    assert_eq!((&json["errors"], &json["findings"][0]["labels"][0]["line"]), (&1.into(), &2.into()));
+}
+
+#[test]
+fn a_failure_does_not_steer_the_terminal() {
+    let evil = "no\u{202e}\u{1b}[2J.lua";
+    let ran = web().luascale(&["dry-run", evil, "--policy", "::x"]).expect(64);
+    assert!(ran.stderr.contains("no\\u{202e}\\u{1b}[2J.lua"), "{}", ran.stderr);
+    let ran = web().luascale(&["dry-run", "web.lua", "--scenario", "x\u{202e}\n::error::y"]).expect(64);
+    let raw = ran.stderr.chars().any(|c| c == '\u{202e}');
+    assert!(!raw && !ran.stderr.lines().any(|l| l.starts_with("::")), "{}", ran.stderr);
+}
+
+#[test]
 fn a_test_of_a_policy_that_is_not_there_is_no_pass() {
     let folder = web();
     folder.write("t.yaml", TEST.replace("policy: web", "policy: wep").as_bytes());
