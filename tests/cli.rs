@@ -481,3 +481,35 @@ fn a_policy_without_samples_is_not_praised() {
     ran.says("what it wants is unknown").says("it reads metrics.cpu (line 1), which nothing declares");
     assert!(!ran.stdout.contains("asked the engine for no change"), "{}", ran.stdout);
 }
+
+#[test]
+fn no_order_of_keys_tells_where_they_lie() {
+    let folder = Folder::with(&[(
+        "d.lua",
+        "policy \"d\" { replicas = { min = 1, max = 9 }, decide = function(m, ctx)
+  local mixed, out = { a = 1, b = 2 }, \"\"
+  for k, x in pairs(mixed) do
+    for i = 1, 40 do mixed[{}] = i end
+    out ..= k .. x
+  end
+  local t = { z = 1, y = 2, [3] = 3, [1] = 1, [true] = 5, x = 9 }
+  for i = 1, 40 do local k = {} t[k] = i t[k] = nil end
+  for k, v in t do out ..= \";\" .. tostring(k) .. v end
+  local k, v = next(t)
+  while k ~= nil do out ..= \"|\" .. tostring(k) .. v; k, v = next(t, k) end
+  print(out)
+  print(pcall(next, mixed, \"a\"))
+  return 2
+end }",
+    )]);
+    for _ in 0..2 {
+        let json = folder.luascale(&["dry-run", "d.lua", "--format", "json"]).expect(0).json();
+        assert_eq!(
+            json["policies"][0]["printed"][0]["text"],
+            "a1b2;11;33;x9;y2;z1;true5|11|33|x9|y2|z1|true5"
+        );
+        assert!(
+            json["policies"][0]["printed"][1]["text"].as_str().unwrap().contains("differs from run to run")
+        );
+    }
+}
