@@ -124,6 +124,11 @@ impl LineIndex {
         u32::try_from(self.starts.partition_point(|s| *s <= byte)).unwrap_or(u32::MAX)
     }
 
+    /// First byte of a line, counted from 0.
+    pub fn start(&self, line: usize) -> Option<u32> {
+        self.starts.get(line).copied()
+    }
+
     /// Line and column of a byte. A byte inside a character counts as that character; one
     /// past the end as the end.
     pub fn position(&self, text: &str, byte: u32) -> Position {
@@ -147,6 +152,15 @@ impl LineIndex {
         let lead = body.len() - body.trim_start().len();
         Some(Span::new(start + lead, start + body.len()))
     }
+}
+
+/// Whether a character steers what shows it rather than being shown: control characters, marks
+/// that turn the reading direction, separators of lines, byte order marks, and the two values
+/// that are no characters (XML has none of them either).
+pub fn steers(c: char) -> bool {
+    let turns =
+        matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    c.is_control() || turns || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}')
 }
 
 #[cfg(test)]

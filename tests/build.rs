@@ -133,6 +133,7 @@ const WRONG: &[(&str, &str, &str)] = &[
     // Metrics.
     ("metrics = { has = file { path = \"a.csv\", column = \"a\" } },", "reserved-name", "has"),
     ("metrics = { [\"a\\nb\"] = { unit = \"ratio\" } },", "bad-name", "\"a\\nb\""),
+    ("metrics = { [\"a\\u{202E}b\"] = { unit = \"ratio\" } },", "bad-name", "\"a\\u{202E}b\""),
     ("metrics = { cpu = \"up\" },", "wrong-type", "\"up\""),
     ("metrics = { cpu = { unit = \"ratios\" } },", "unknown-value", "\"ratios\""),
     ("metrics = { cpu = { unit = \"ratio\", pre = \"replica\" } },", "unknown-field", "pre"),
@@ -780,4 +781,36 @@ proptest! {
         let entry = build::Entry { table: &table, node: &node, source: &source };
         build::script("p", &source, Some(entry), &catalogue);
     }
+}
+
+#[test]
+fn of_many_slips_in_a_file_a_hundred_are_told_and_the_rest_counted() {
+    let fields: String = (0..4_000).map(|n| format!("field{n} = {n},\n")).collect();
+    let (policies, findings) = load(&with(&fields));
+    assert!(policies.is_empty());
+    assert_eq!(findings.len(), 101);
+    assert!(findings[..100].iter().all(|f| f.rule == "unknown-field"));
+    assert_eq!((&*findings[100].rule, findings[100].labels.len()), ("more-findings", 0));
+    assert_eq!(findings[100].message, "policy.lua: 3900 more errors, not shown");
+    // Each of several policies with a slip is left out, told or not.
+    let text: String =
+        (0..300).map(|n| format!("policy \"p{n}\" {{ replicas = {{ max = 2.5 }} }}\n")).collect();
+    let (policies, findings) = load(&text);
+    assert_eq!((policies.len(), findings.len()), (0, 101));
+    assert_eq!(findings[100].message, "policy.lua: 200 more errors, not shown");
+}
+
+#[test]
+fn a_hundred_findings_are_told_without_a_word_on_more() {
+    let fields: String = (0..100).map(|n| format!("field{n} = {n},\n")).collect();
+    let (_, findings) = load(&with(&fields));
+    assert_eq!((findings.len(), &*findings[99].rule), (100, "unknown-field"));
+}
+
+#[test]
+fn where_no_metric_has_the_name_a_few_of_the_many_are_listed() {
+    let metrics: String =
+        (0..30).map(|n| format!("m{n:02} = {{ unit = \"ratio\", per = \"replica\" }}, ")).collect();
+    let told = rendered(&with(&format!("metrics = {{ {metrics} }}, track = {{ banana = 0.5 }},")));
+    assert!(told.contains("`m10`, `m11` and 18 more"), "{told}");
 }

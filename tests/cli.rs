@@ -243,6 +243,27 @@ fn expectations_that_hold_pass_and_others_are_told_with_the_reason() {
 }
 
 #[test]
+fn samples_that_cannot_be_read_are_errors_of_a_test_in_every_format() {
+    let folder = web();
+    folder.write("bad.csv", b"time,cpu\n2026-03-02T09:00:00Z,12500m\n");
+    let test = |format| folder.luascale(&["test", "web.lua", "-s", "bad.csv", "--format", format]).expect(1);
+    let junit = test("junit").stdout;
+    assert!(junit.contains("errors=\"1\"") && junit.contains("bad.csv:2:"), "{junit}");
+    let json = test("json").json();
+    assert_eq!((&json["errors"], &json["findings"][0]["labels"][0]["line"]), (&1.into(), &2.into()));
+}
+
+#[test]
+fn a_failure_does_not_steer_the_terminal() {
+    let evil = "no\u{202e}\u{1b}[2J.lua";
+    let ran = web().luascale(&["dry-run", evil, "--policy", "::x"]).expect(64);
+    assert!(ran.stderr.contains("no\\u{202e}\\u{1b}[2J.lua"), "{}", ran.stderr);
+    let ran = web().luascale(&["dry-run", "web.lua", "--scenario", "x\u{202e}\n::error::y"]).expect(64);
+    let raw = ran.stderr.chars().any(|c| c == '\u{202e}');
+    assert!(!raw && !ran.stderr.lines().any(|l| l.starts_with("::")), "{}", ran.stderr);
+}
+
+#[test]
 fn a_test_of_a_policy_that_is_not_there_is_no_pass() {
     let folder = web();
     folder.write("t.yaml", TEST.replace("policy: web", "policy: wep").as_bytes());
@@ -459,4 +480,36 @@ fn a_policy_without_samples_is_not_praised() {
     let ran = script.luascale(&["dry-run", "s.lua"]).expect(0);
     ran.says("what it wants is unknown").says("it reads metrics.cpu (line 1), which nothing declares");
     assert!(!ran.stdout.contains("asked the engine for no change"), "{}", ran.stdout);
+}
+
+#[test]
+fn no_order_of_keys_tells_where_they_lie() {
+    let folder = Folder::with(&[(
+        "d.lua",
+        "policy \"d\" { replicas = { min = 1, max = 9 }, decide = function(m, ctx)
+  local mixed, out = { a = 1, b = 2 }, \"\"
+  for k, x in pairs(mixed) do
+    for i = 1, 40 do mixed[{}] = i end
+    out ..= k .. x
+  end
+  local t = { z = 1, y = 2, [3] = 3, [1] = 1, [true] = 5, x = 9 }
+  for i = 1, 40 do local k = {} t[k] = i t[k] = nil end
+  for k, v in t do out ..= \";\" .. tostring(k) .. v end
+  local k, v = next(t)
+  while k ~= nil do out ..= \"|\" .. tostring(k) .. v; k, v = next(t, k) end
+  print(out)
+  print(pcall(next, mixed, \"a\"))
+  return 2
+end }",
+    )]);
+    for _ in 0..2 {
+        let json = folder.luascale(&["dry-run", "d.lua", "--format", "json"]).expect(0).json();
+        assert_eq!(
+            json["policies"][0]["printed"][0]["text"],
+            "a1b2;11;33;x9;y2;z1;true5|11|33|x9|y2|z1|true5"
+        );
+        assert!(
+            json["policies"][0]["printed"][1]["text"].as_str().unwrap().contains("differs from run to run")
+        );
+    }
 }

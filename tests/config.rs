@@ -302,3 +302,28 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn of_many_mistakes_a_hundred_are_told_and_the_rest_counted() {
+    for (head, line) in [
+        ("lint:\n", "  field: 1\n"),
+        ("policies:\n", "  p.txt: {}\n"),
+        ("policies:\n  a.lua:\n    metrics:\n      cpu:\n        x.y: { a: 1 }\n", "        z.y: {}\n"),
+        ("samples:\n  web:\n", "    - { path: a.csv, colums: 1 }\n"),
+    ] {
+        // Keys are told apart by a number before their colon or point.
+        let lines: String = (0..5_000)
+            .map(|n| match line.trim_start().starts_with('-') {
+                true => line.replace("a.csv", &format!("a{n}.csv")),
+                false => line.replacen(
+                    ['.', ':'],
+                    &format!("{n}{}", if line.contains('.') { '.' } else { ':' }),
+                    1,
+                ),
+            })
+            .collect();
+        let (_, findings) = parse(&source(&format!("{head}{lines}")));
+        assert_eq!(findings.len(), 101, "{head}{line}");
+        assert_eq!(findings[100].message, "luascale.yaml: 4900 more errors, not shown", "{head}{line}");
+    }
+}

@@ -8,8 +8,9 @@ mod runs;
 use anstream::adapter::strip_str;
 use luascale::decide::reason;
 use luascale::model::decision::{Step, Why};
+use luascale::model::effect::EffectKind;
 use luascale::model::input::Fault;
-use luascale::model::{Duration, EventKind, Finding, Policy};
+use luascale::model::{Duration, Effect, EventKind, Finding, Policy};
 use luascale::report::tested::{self, Tested};
 use luascale::report::{self, Charset, Layout, When, facts};
 use luascale::sim::expect::{Expectation, Expected, Outcome};
@@ -697,6 +698,123 @@ fn findings_survive_places_that_are_not_there_and_sources_that_are_hostile() {
     );
 }
 
+#[test]
+fn of_many_findings_the_worst_are_shown_at_their_lines_and_all_are_in_json() {
+    let text: String = (1..=10_000).map(|n| format!("línea{n} = 1\r\n")).collect();
+    let source = Source::new("many.lua", text.as_str());
+    let at = |n: usize| {
+        let start = text.find(&format!("línea{n} ")).unwrap();
+        Span::new(start, start + 6)
+    };
+    // Every place is found anew above: few, and warnings at the others' place.
+    let mut findings = vec![Finding::warning("minor", "a warning").at(&source, at(1), ""); 9_998];
+    findings.push(Finding::error("grave", "first").at(&source, at(9_000), "here").at(
+        &source,
+        at(2),
+        "there",
+    ));
+    findings.push(Finding::error("grave", "second").at(&source, at(10_000), "here"));
+    let sources = [source.clone()];
+    let told = report::findings(&findings, &sources, &layout(100), false);
+    assert_eq!((told.matches("a warning").count(), told.matches("grave").count()), (48, 2));
+    assert!(
+        told.ends_with("and 9,950 more findings: --format json lists all that are of policies and samples\n")
+    );
+    for place in [
+        "[many.lua:9000:1]",
+        "[many.lua:10000:1]",
+        " 8999 │ línea8999 = 1\n",
+        " 9001 │ línea9001 = 1\n",
+        "[many.lua:2:1]",
+    ] {
+        assert!(told.contains(place), "{place} in {told}");
+    }
+    assert!(!told.contains("línea500 "), "lines between places far apart are no context");
+    let all: Value = serde_json::from_str(&report::findings_json(&findings, &sources)).unwrap();
+    assert_eq!(all["findings"].as_array().unwrap().len(), 10_000);
+    let lines: Vec<u64> =
+        all["findings"].as_array().unwrap().iter().filter_map(|f| f["labels"][0]["line"].as_u64()).collect();
+    assert_eq!((lines[0], lines[9_998], lines[9_999]), (1, 9_000, 10_000));
+}
+
+#[test]
+fn no_text_of_a_policy_commands_the_runner_of_a_pipeline() {
+    let evil = "wide words before it ::stop-commands::pause ##[group]x ::error::fake";
+    let source = Source::new("p.lua", "x = 1 -- ::error::fake\n::error::fake\n");
+    let finding = Finding::error("odd", evil).at(&source, Span::new(23, 25), evil).help(evil.repeat(3));
+    let policy = runs::policy(evil);
+    let mut run = runs::run(&policy, DAY);
+    run.notes = vec![evil.into(), "::error::fake".into()];
+    run.ended = Some(evil.into());
+    let case = Tested { source: &source, case: evil, policy: evil, error: Some(evil), outcomes: &[] };
+    for width in (40..100).step_by(7) {
+        let layout = layout(width);
+        for text in [
+            report::findings(std::slice::from_ref(&finding), std::slice::from_ref(&source), &layout, false),
+            report::text(&[(&policy, &run)], &layout),
+            report::text(&[(&policy, &run), (&policy, &run)], &layout),
+            report::why_not(&[(&policy, &run)], None, &layout),
+            tested::text(&[case], &layout),
+        ] {
+            let text = plain(&text);
+            assert!(text.contains(": :error::fake") || text.contains("stop-comma"), "{text}");
+            assert!(
+                !text.lines().any(|l| l.trim_start().starts_with("::")) && !text.contains("##["),
+                "{text}"
+            );
+        }
+    }
+    assert_eq!(report::safe("error: ::x\n  ::x \u{202e}\u{1b}[2J"), "error: ::x\n  : :x \\u{202e}\\u{1b}[2J");
+}
+
+#[test]
+fn what_an_effect_sends_is_cut_for_people_and_whole_in_json() {
+    let policy = runs::policy("web");
+    let mut run = runs::run(&policy, DAY);
+    let body = "ä".repeat(340_000);
+    let arguments = vec![("body".into(), luascale::model::effect::Value::Text(body.as_str().into()))];
+    let effect = Effect { kind: EffectKind::Webhook, arguments };
+    let kind = effect.kind.name();
+    run.events.first_mut().unwrap().effects.push(effect);
+    let note = format!("… (340,{:03} characters)", format!("{kind} body=\"\"").len());
+    let pairs = [(&policy, &run)];
+    let all = Layout { all_events: true, ..layout(100) };
+    for told in [plain(&report::text(&pairs, &all)), report::html::html(&pairs)] {
+        let told: String = told.split_whitespace().collect();
+        let note: String = note.split_whitespace().collect();
+        assert!(told.contains(&note), "{kind} {}", told.chars().take(5000).collect::<String>());
+        assert!(told.matches('ä').count() < 300);
+    }
+    assert!(report::markdown::markdown(&pairs).matches('ä').count() < 300);
+    assert!(report::json::json(&pairs, &[], &[]).contains(&body));
+}
+
+#[test]
+fn findings_are_errors_of_a_test_beside_its_cases() {
+    let (source, outcomes) = tested();
+    let case =
+        Tested { source: &source, case: "rush", policy: "web", error: None, outcomes: &outcomes[1..2] };
+    let findings = [
+        Finding::error("bad-sample", "no \u{fffe}number")
+            .at(&source, Span::new(10, 12), "")
+            .help("write one"),
+        Finding::error("no-file", "gone"),
+        Finding::warning("odd", "only a warning"),
+    ];
+    let sources = [source.clone()];
+    let junit = tested::junit(&[case], &findings, &sources);
+    assert!(junit.contains("tests=\"3\" skipped=\"0\" failures=\"0\" errors=\"2\""), "{junit}");
+    assert!(
+        junit.contains("tests/day.yaml:2:3\nwrite one") && junit.contains("no \\u{fffe}number"),
+        "{junit}"
+    );
+    assert!(!junit.contains("only a warning") && !junit.contains('\u{fffe}'), "{junit}");
+    assert_eq!(junit.matches("<testsuite ").count(), 2, "the finding is in the suite of its file: {junit}");
+    let document: Value = serde_json::from_str(&tested::json(&[case], &findings, &sources)).unwrap();
+    assert_valid(&schema("test"), &document);
+    assert_eq!((&document["errors"], document["findings"].as_array().unwrap().len()), (&2.into(), 3));
+}
+
 /// Two cases: one with a failure of each kind, one that holds.
 fn tested() -> (Source, Vec<Outcome>) {
     let (policy, run) = day();
@@ -722,8 +840,8 @@ fn failed_expectations_are_diffs_with_their_reasons() {
         Tested { source: &source, case: "rush", policy: "checkout-api", error: None, outcomes: &outcomes };
     let calm = Tested { case: "calm", outcomes: &outcomes[1..2], ..case };
     insta::assert_snapshot!("tested", plain(&tested::text(&[case, calm], &layout(90))));
-    insta::assert_snapshot!("tested_junit", tested::junit(&[case, calm]));
-    let document: Value = serde_json::from_str(&tested::json(&[case, calm])).unwrap();
+    insta::assert_snapshot!("tested_junit", tested::junit(&[case, calm], &[], &[]));
+    let document: Value = serde_json::from_str(&tested::json(&[case, calm], &[], &[])).unwrap();
     assert_valid(&schema("test"), &document);
     assert_eq!((&document["passed"], &document["failed"]), (&2.into(), &2.into()));
     let held = plain(&tested::text(&[calm], &layout(90)));
@@ -743,8 +861,8 @@ fn a_case_that_cannot_be_run_is_an_error_and_its_hostile_name_stays_inside() {
     let text = plain(&tested::text(&[case], &layout(60)));
     assert!(text.starts_with("✗ 1 of 1 case could not be run to the end"), "{text}");
     assert!(!text.chars().any(|c| c.is_control() && c != '\n'));
-    let junit = tested::junit(&[case]);
+    let junit = tested::junit(&[case], &[], &[]);
     assert!(!junit.contains("<img") && junit.contains("errors=\"1\""), "{junit}");
     assert!(!junit.chars().any(|c| c.is_control() && c != '\n'), "{junit:?}");
-    assert_valid(&schema("test"), &serde_json::from_str(&tested::json(&[case])).unwrap());
+    assert_valid(&schema("test"), &serde_json::from_str(&tested::json(&[case], &[], &[])).unwrap());
 }

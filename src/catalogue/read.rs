@@ -3,6 +3,7 @@
 
 use super::data::{Argument, ExposedBy, Kind, MetricType, Reading, Series, Signal, SignalName, Status};
 use super::expand::{COMMON, reference};
+use crate::model::finding::capped;
 use crate::model::{Finding, Per};
 use crate::text::{Source, Span, Spanned};
 use crate::yaml::{self, Node, Reader, Yaml};
@@ -15,7 +16,7 @@ pub fn kind(source: &Source) -> (Option<(Kind, Span)>, Vec<Finding>) {
     let kind = top(&mut reader, &root);
     findings.append(&mut reader.findings);
     findings.sort_by_key(|f| f.labels.first().map(|label| label.span.start));
-    (kind.filter(|_| findings.is_empty()), findings)
+    (kind.filter(|_| findings.is_empty()), capped(findings, 0, &source.name))
 }
 
 fn top(reader: &mut Reader<'_>, root: &Node) -> Option<(Kind, Span)> {

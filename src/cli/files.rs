@@ -7,7 +7,7 @@
 use super::failure::Failure;
 use crate::lua::Modules;
 use crate::model::Finding;
-use crate::text::{Source, Span};
+use crate::text::{Source, Span, steers};
 use std::io::Read;
 use std::path::{Component, Path, PathBuf};
 
@@ -186,12 +186,13 @@ pub fn lua_files(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     Ok(found)
 }
 
-/// A path as people read it: `/` between its parts, no `./` in front, control characters escaped.
+/// A path as people read it: `/` between its parts, no `./` in front; characters that would steer
+/// the terminal escaped.
 pub fn shown(path: &Path) -> String {
     let text = path.to_string_lossy().replace('\\', "/");
     let text = text.strip_prefix("./").unwrap_or(&text);
     text.chars()
-        .flat_map(|c| if c.is_control() { c.escape_default().collect::<Vec<_>>() } else { vec![c] })
+        .flat_map(|c| if steers(c) { c.escape_default().collect::<Vec<_>>() } else { vec![c] })
         .collect()
 }
 
@@ -258,6 +259,11 @@ mod tests {
             assert!(root.find("up.secret").unwrap_err().contains("outside"));
         }
         assert!(root.read("../secret.lua", 100).unwrap_err().contains("outside"));
+    }
+
+    #[test]
+    fn a_path_is_shown_without_what_steers_a_terminal() {
+        assert_eq!(shown(Path::new("./a\u{202e}b\u{1b}[1m/ü.lua")), "a\\u{202e}b\\u{1b}[1m/ü.lua");
     }
 
     #[test]

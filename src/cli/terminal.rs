@@ -45,10 +45,10 @@ impl Terminal {
         Layout { width: self.width, charset, all_events }
     }
 
-    /// A line on standard error.
-    pub fn say(&self, line: &str) {
+    /// A few lines on standard error. Names of files and of policies in them are anybody's.
+    pub fn say(&self, text: &str) {
         // Where standard error is gone there is nobody to tell.
-        let _ = writeln!(AutoStream::new(io::stderr(), self.choice).lock(), "{line}");
+        let _ = writeln!(AutoStream::new(io::stderr(), self.choice).lock(), "{}", report::safe(text));
     }
 
     /// Findings on standard error, most important first.

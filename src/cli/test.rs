@@ -50,8 +50,8 @@ pub fn run(args: &Test, terminal: &Terminal) -> Outcome {
     let text = match args.format() {
         TestFormat::Text if cases.is_empty() => String::new(),
         TestFormat::Text => tested::text(&cases, &layout),
-        TestFormat::Json => tested::json(&cases),
-        TestFormat::Junit => tested::junit(&cases),
+        TestFormat::Json => tested::json(&cases, &findings, &sources),
+        TestFormat::Junit => tested::junit(&cases, &findings, &sources),
     };
     terminal.print(&text, args.output.as_deref())?;
     let passed = cases.iter().all(Tested::passed);

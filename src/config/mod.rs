@@ -7,6 +7,7 @@ mod policies;
 mod sections;
 
 use crate::model::Finding;
+use crate::model::finding::capped;
 use crate::model::raw::{Node, RawTable};
 use crate::text::{Source, Spanned};
 use crate::yaml::{self, Reader};
@@ -138,7 +139,7 @@ impl Config {
 
 /// Reads a luascale.yaml. An empty one says nothing, and is no mistake.
 ///
-/// Every finding is an error; where there are any, what could be read is given all the same, for
+/// Every finding is an error, and of many the first 100 are told and how many more there are; where there are any, what could be read is given all the same, for
 /// an editor to use, and must not be acted upon.
 pub fn parse(source: &Source) -> (Config, Vec<Finding>) {
     let (root, mut findings) = yaml::parse(source);
@@ -158,7 +159,7 @@ pub fn parse(source: &Source) -> (Config, Vec<Finding>) {
     }
     findings.append(&mut reader.findings);
     findings.sort_by_key(|f| f.labels.first().map(|label| label.span));
-    (config, findings)
+    (config, capped(findings, 0, &source.name))
 }
 
 /// A path as written, made plain: relative, with `/`, without `.`.

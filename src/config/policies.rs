@@ -6,11 +6,13 @@ use crate::model::Finding;
 use crate::model::raw::{Key, Node as Outline, Place, RawTable, RawValue};
 use crate::text::{LineIndex, Span};
 use crate::yaml::{Node, Reader, Yaml};
+use std::collections::HashMap;
 
 /// Reads the section.
 pub fn policies(reader: &mut Reader<'_>, node: &Node) -> Vec<PolicyEntry> {
     let lines = LineIndex::new(&reader.source.text);
     let mut entries: Vec<PolicyEntry> = Vec::new();
+    let mut seen: HashMap<String, Span> = HashMap::new();
     for (key, value) in reader.entries(node, "policies") {
         let Some(file) = path(reader, key.clone(), "policies") else { continue };
         if ![".lua", ".luau"].iter().any(|end| file.value.ends_with(end)) {
@@ -18,10 +20,10 @@ pub fn policies(reader: &mut Reader<'_>, node: &Node) -> Vec<PolicyEntry> {
             reader.report("bad-path", format!("`{}` is no policy file", key.value), key.span, help);
             continue;
         }
-        if let Some(first) = entries.iter().find(|entry| entry.path.value == file.value) {
+        if let Some(first) = seen.get(&file.value) {
             let finding = Finding::error("duplicate-field", format!("`{}` has two entries", file.value))
                 .at(reader.source, key.span, "again here")
-                .at(reader.source, first.path.span, "first here")
+                .at(reader.source, *first, "first here")
                 .help("keep one of them");
             reader.findings.push(finding);
             continue;
@@ -37,6 +39,7 @@ pub fn policies(reader: &mut Reader<'_>, node: &Node) -> Vec<PolicyEntry> {
             RawValue::Table(table) => table,
             _ => continue,
         };
+        seen.insert(file.value.clone(), file.span);
         entries.push(PolicyEntry { path: file, table, node: outline(key.span, value) });
     }
     entries
@@ -117,11 +120,12 @@ fn constructors(reader: &mut Reader<'_>, entry: &Node) {
             reader.findings.push(finding);
         }
         let Yaml::Map(inner) = &arguments.value else { continue };
+        let outside: HashMap<&str, Span> = fields.iter().map(|(k, _)| (k.value.as_str(), k.span)).collect();
         for (inside, _) in inner {
-            if let Some((beside, _)) = fields.iter().find(|(key, _)| key.value == inside.value) {
+            if let Some(beside) = outside.get(inside.value.as_str()) {
                 let message = format!("`{}` stands both in `{}` and beside it", inside.value, first.value);
                 let finding = Finding::error("duplicate-field", message)
-                    .at(reader.source, beside.span, "beside it")
+                    .at(reader.source, *beside, "beside it")
                     .at(reader.source, inside.span, "in it")
                     .help("keep one of them");
                 reader.findings.push(finding);

@@ -4,6 +4,7 @@ use super::{Apply, Approval, FailOn, Lint, SampleFile, SamplesEntry, Secret, pat
 use crate::model::build::zone;
 use crate::text::Spanned;
 use crate::yaml::{Node, Reader, Yaml};
+use std::collections::HashSet;
 
 /// `samples:` by policy name.
 pub fn samples(reader: &mut Reader<'_>, node: &Node) -> Vec<SamplesEntry> {
@@ -16,9 +17,10 @@ pub fn samples(reader: &mut Reader<'_>, node: &Node) -> Vec<SamplesEntry> {
             reader.report("bad-value", format!("`{what}` names no recording"), policy.span, help);
         }
         let mut files: Vec<SampleFile> = Vec::new();
+        let mut seen: HashSet<String> = HashSet::new();
         for (at, item) in (1..).zip(items) {
             if let Some(file) = sample(reader, item, &format!("{what}[{at}]")) {
-                if files.iter().any(|f| f.path.value == file.path.value) {
+                if !seen.insert(file.path.value.clone()) {
                     let message = format!("`{}` is named twice for `{}`", file.path.value, policy.value);
                     reader.report("duplicate-field", message, file.path.span, "keep one of them");
                 } else {

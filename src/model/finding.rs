@@ -123,6 +123,24 @@ impl Finding {
     }
 }
 
+/// Most findings told of one file one by one: it has one slip many times over by then.
+pub const MOST: usize = 100;
+
+/// At most [`MOST`] findings, and one that says how many more errors there are in `source`.
+/// `more` were not even gathered.
+pub fn capped(mut findings: Vec<Finding>, more: usize, source: &str) -> Vec<Finding> {
+    let more = more + findings.len().saturating_sub(MOST);
+    findings.truncate(MOST);
+    if more > 0 {
+        let s = if more == 1 { "" } else { "s" };
+        let help = "correct those that are shown; the others are told then";
+        findings.push(
+            Finding::error("more-findings", format!("{source}: {more} more error{s}, not shown")).help(help),
+        );
+    }
+    findings
+}
+
 /// The nearest of `known` to what was typed, where it is near enough to be a slip.
 pub fn did_you_mean<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // A long text is no slip of a name, and its distances would take much memory.

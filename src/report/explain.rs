@@ -3,7 +3,7 @@
 
 use super::facts;
 use super::numbers::{self, Clock, rough};
-use super::paint::{Tone, clean, cut, pad, width};
+use super::paint::{Tone, clean, cut, inert, pad, width};
 use super::text::push_wrapped;
 use super::{Layout, Pair};
 use crate::decide::reason;
@@ -28,7 +28,7 @@ pub fn at(pairs: &[Pair<'_>], when: When, layout: &Layout) -> String {
             }
         }
     }
-    out
+    inert(out)
 }
 
 fn tick_text(out: &mut String, pair: Pair<'_>, index: usize, asked: Time, layout: &Layout) {
@@ -108,7 +108,13 @@ fn tick_text(out: &mut String, pair: Pair<'_>, index: usize, asked: Time, layout
             push_wrapped(out, "  ", event.event.kind.name(), Tone::Plain, layout);
             for effect in &event.effects {
                 let lead = format!("    {} ", glyphs.arrow);
-                push_wrapped(out, &lead, &format!("would {}", clean(&effect.summary())), Tone::Dim, layout);
+                push_wrapped(
+                    out,
+                    &lead,
+                    &format!("would {}", clean(&super::effect(effect))),
+                    Tone::Dim,
+                    layout,
+                );
             }
         }
     }

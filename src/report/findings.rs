@@ -1,32 +1,51 @@
 //! Findings for people, through miette, and for programs as JSON. May import: `text`, `model`.
 
-use super::paint::clean;
+use super::numbers::count;
+use super::paint::{clean, inert};
 use super::{Charset, Layout};
 use crate::model::{Edit, Finding, Label, Level};
-use crate::text::{LineIndex, Source, Span};
+use crate::text::{LineIndex, Source, Span, steers};
 use miette::{
     Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError, MietteSpanContents,
     Severity, SourceCode, SourceSpan, SpanContents, ThemeCharacters, ThemeStyles,
 };
 use serde_json::{Value, json};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 /// Longest stretch of a source shown around a place, in bytes.
 const SHOWN: usize = 4096;
 
+/// Most findings shown to people; nobody reads on, and each takes a dozen lines.
+const MOST: usize = 50;
+
 /// Findings in their one order: by source, place, rule, message; those without a place first.
-pub fn sorted(findings: &[Finding]) -> Vec<&Finding> {
-    let mut out: Vec<&Finding> = findings.iter().collect();
+pub fn sorted<'a>(findings: impl IntoIterator<Item = &'a Finding>) -> Vec<&'a Finding> {
+    let mut out: Vec<&Finding> = findings.into_iter().collect();
     out.sort_by(|a, b| a.order(b));
     out
+}
+
+fn place(finding: &Finding) -> Option<(&str, Span)> {
+    finding.labels.first().map(|l| (&*l.source, l.span))
 }
 
 /// Findings as miette shows them: the rule as code, the message, the places in their sources,
 /// the help. Sources are found by name; a place in a source that is not given is named in words.
 /// ANSI colours where `colour` is set. Empty for no finding; ends with a line end otherwise.
+///
+/// Of more than 50 the most severe are shown, in their one order, and how many more there are.
 pub fn findings(findings: &[Finding], sources: &[Source], layout: &Layout, colour: bool) -> String {
-    let shown: HashMap<&str, Shown> = sources.iter().map(|s| (&*s.name, Shown::new(s))).collect();
+    let mut told = sorted(findings);
+    if told.len() > MOST {
+        // The sort is stable: among equals the order stays.
+        told.sort_by_key(|f| std::cmp::Reverse(f.level));
+        told.truncate(MOST);
+        told = sorted(told);
+    }
+    let named: HashSet<&str> = told.iter().flat_map(|f| &f.labels).map(|l| &*l.source).collect();
+    let sources = sources.iter().filter(|s| named.contains(&*s.name));
+    let shown: HashMap<&str, Shown> = sources.map(|s| (&*s.name, Shown::new(s))).collect();
     let theme = GraphicalTheme {
         characters: match layout.charset {
             Charset::Unicode => ThemeCharacters::unicode(),
@@ -39,7 +58,7 @@ pub fn findings(findings: &[Finding], sources: &[Source], layout: &Layout, colou
         .with_links(false)
         .with_context_lines(1);
     let mut out = String::new();
-    for finding in sorted(findings) {
+    for finding in &told {
         let report = Report::new(finding, &shown);
         let mut text = String::new();
         if handler.render_report(&mut text, &report).is_err() {
@@ -54,7 +73,11 @@ pub fn findings(findings: &[Finding], sources: &[Source], layout: &Layout, colou
             out.push('\n');
         }
     }
-    out
+    if findings.len() > told.len() {
+        let more = count((findings.len() - told.len()) as u64, "more finding");
+        out.push_str(&format!("\nand {more}: --format json lists all that are of policies and samples\n"));
+    }
+    inert(out)
 }
 
 /// How often each rule was broken, most often first; ends with a line end.
@@ -153,36 +176,56 @@ pub fn findings_values(findings: &[Finding], sources: &[Source]) -> Vec<Value> {
 struct Shown {
     name: String,
     text: String,
+    lines: LineIndex,
 }
 
 impl Shown {
     fn new(source: &Source) -> Shown {
         let mut text = String::with_capacity(source.text.len());
-        for c in source.text.chars() {
-            let safe = matches!(c, '\n' | '\t' | '\r') || clean(c.encode_utf8(&mut [0; 4])).chars().eq([c]);
+        let mut rest = source.text.chars().peekable();
+        while let Some(c) = rest.next() {
+            let kept = match c {
+                // Alone it ends no line of Lua, YAML or CSV; miette would count one.
+                '\r' => rest.peek() == Some(&'\n'),
+                c => matches!(c, '\n' | '\t') || !steers(c),
+            };
             match c.len_utf8() {
-                _ if safe => text.push(c),
+                _ if kept => text.push(c),
                 3 => text.push('\u{fffd}'),
                 n => text.push_str(&"?".repeat(n)),
             }
         }
-        Shown { name: clean(&source.name), text }
+        Shown { name: clean(&source.name), lines: LineIndex::new(&text), text }
+    }
+
+    /// The nearest start of a character at or before a byte.
+    fn floor(&self, at: usize) -> usize {
+        let mut at = at.min(self.text.len());
+        while !self.text.is_char_boundary(at) {
+            at -= 1;
+        }
+        at
     }
 
     /// A span inside the text, on character boundaries.
     fn inside(&self, span: Span) -> SourceSpan {
-        let floor = |at: u32| {
-            let mut at = (at as usize).min(self.text.len());
-            while !self.text.is_char_boundary(at) {
-                at -= 1;
-            }
-            at
-        };
-        let start = floor(span.start);
-        SourceSpan::new(start.into(), floor(span.end).max(start) - start)
+        let start = self.floor(span.start as usize);
+        SourceSpan::new(start.into(), self.floor(span.end as usize).max(start) - start)
+    }
+
+    /// Line, from 0, of a byte.
+    fn line(&self, at: usize) -> usize {
+        self.lines.line(u32::try_from(at).unwrap_or(u32::MAX)).saturating_sub(1) as usize
+    }
+
+    /// First byte of a line, from 0; the end of the text for one past it.
+    fn start(&self, line: usize) -> usize {
+        self.lines.start(line).map_or(self.text.len(), |at| at as usize)
     }
 }
 
+/// As miette reads a text, but by the index of its lines: miette counts them anew from the first
+/// byte for each place.
 impl SourceCode for Shown {
     fn read_span<'a>(
         &'a self,
@@ -190,38 +233,34 @@ impl SourceCode for Shown {
         before: usize,
         after: usize,
     ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
-        let read = self.text.as_str().read_span(span, before, after)?;
-        let (start, data) = (read.span().offset(), read.data());
-        if data.len() <= SHOWN {
-            return Ok(Box::new(MietteSpanContents::new_named(
-                self.name.clone(),
-                data,
-                *read.span(),
-                read.line(),
-                read.column(),
-                read.line_count(),
-            )));
+        let (start, end) = (span.offset(), span.offset() + span.len());
+        if end > self.text.len() {
+            return Err(MietteError::OutOfBounds);
         }
-        // A line of this length is no line of a person's: the place and a little around it.
-        let near = |at: usize| {
-            let mut at = at.min(self.text.len());
-            while !self.text.is_char_boundary(at) {
-                at -= 1;
-            }
-            at
-        };
-        let from = near(span.offset().saturating_sub(60)).max(start);
-        let to = near(span.offset() + span.len().clamp(1, 200) + 60).min(start + data.len());
-        let lines = memchr::memchr_iter(b'\n', self.text.as_bytes().get(..from).unwrap_or_default()).count();
-        let line_start = self.text.get(..from).and_then(|t| t.rfind('\n')).map_or(0, |at| at + 1);
-        let column = self.text.get(line_start..from).map_or(0, |t| t.chars().count());
+        let (first, last) = (self.line(start), self.line(end.max(start + 1) - 1));
+        let (mut from, mut to) = (
+            self.start(first.saturating_sub(before)),
+            self.start(last.saturating_add(after).saturating_add(1)),
+        );
+        // Without lines around it miette asks for the place alone: where it begins is what it tells.
+        if before == 0 && after == 0 {
+            (from, to) = (start, end);
+        }
+        if to - from > SHOWN {
+            // A line of this length is no line of a person's: the place and a little around it.
+            from = self.floor(start.saturating_sub(60)).max(from);
+            to = self.floor(start + span.len().clamp(1, 200) + 60).min(to);
+        }
+        let line = self.line(from);
+        let column = self.text.get(self.start(line)..from).map_or(0, |t| t.chars().count());
+        let data = self.text.as_bytes().get(from..to).unwrap_or_default();
         Ok(Box::new(MietteSpanContents::new_named(
             self.name.clone(),
-            self.text.as_bytes().get(from..to).unwrap_or_default(),
-            SourceSpan::new(from.into(), to - from),
-            lines,
+            data,
+            SourceSpan::new(from.into(), data.len()),
+            line,
             column,
-            1,
+            self.line(to.max(1) - 1).saturating_sub(line) + 1,
         )))
     }
 }

@@ -276,7 +276,7 @@ fn events(out: &mut String, pair: Pair<'_>) {
         let effects: Vec<String> = happened
             .effects
             .iter()
-            .map(|e| format!("<span class=\"effect\">would {}</span>", escape(&e.summary())))
+            .map(|e| format!("<span class=\"effect\">would {}</span>", escape(&super::effect(e))))
             .collect();
         out.push_str(&format!(
             "<li><button type=\"button\" data-tick=\"{}\"><time>{}</time><b class=\"{class}\">{what}</b>\

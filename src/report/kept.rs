@@ -4,7 +4,7 @@
 use super::explain::{When, steps};
 use super::facts;
 use super::numbers::{self, Clock, count, thousands};
-use super::paint::{Tone, clean};
+use super::paint::{Tone, clean, inert};
 use super::text::push_wrapped;
 use super::{Layout, Pair};
 use crate::decide::reason;
@@ -191,7 +191,7 @@ pub fn why_not(pairs: &[Pair<'_>], when: Option<When>, layout: &Layout) -> Strin
             None => run_why_not(&mut out, &name, *pair, layout),
         }
     }
-    out
+    inert(out)
 }
 
 fn tick_why_not(out: &mut String, name: &str, pair: Pair<'_>, time: Time, layout: &Layout) {

@@ -34,7 +34,7 @@ pub use findings::{findings, findings_json};
 pub use kept::why_not;
 pub use text::text;
 
-use crate::model::Policy;
+use crate::model::{Effect, Policy};
 use crate::sim::trace::Run;
 
 /// A policy and what became of it.
@@ -54,6 +54,27 @@ pub struct Layout {
 impl Default for Layout {
     fn default() -> Layout {
         Layout { width: 100, charset: Charset::Unicode, all_events: false }
+    }
+}
+
+/// A text of several lines, made safe to show: what could steer a terminal or the runner of a
+/// pipeline is written so that it does not.
+pub fn safe(text: &str) -> String {
+    paint::inert(text.split('\n').map(paint::clean).collect::<Vec<_>>().join("\n"))
+}
+
+/// Characters shown of what an effect would send; JSON has the whole.
+const EFFECT: usize = 300;
+
+/// An effect in a line, cut where it is long.
+fn effect(effect: &Effect) -> String {
+    let text = effect.summary();
+    match text.char_indices().nth(EFFECT) {
+        None => text,
+        Some((at, _)) => {
+            let all = numbers::thousands(&text.chars().count().to_string());
+            format!("{}… ({all} characters)", text.get(..at).unwrap_or_default())
+        }
     }
 }
 

@@ -1,5 +1,6 @@
-//! Colours, widths and safe text for terminals. May import: nothing of this crate.
+//! Colours, widths and safe text for terminals. May import: `text`.
 
+use crate::text::steers;
 use anstyle::{AnsiColor, Style};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
@@ -61,25 +62,61 @@ pub(super) fn width(text: &str) -> usize {
 }
 
 /// Makes a text safe to show: what could move the cursor, change colours, ring, or turn the
-/// reading direction is written as an escape, on one line.
+/// reading direction is written as an escape, on one line; `##[…` and `##vso[…`, which runners
+/// of pipelines obey wherever they stand in a line, get a blank after their first `#`.
 pub(super) fn clean(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
+    for (at, c) in text.char_indices() {
         match c {
             '\t' => out.push_str("    "),
-            '\u{200e}'
-            | '\u{200f}'
-            | '\u{061c}'
-            | '\u{2028}'
-            | '\u{2029}'
-            | '\u{202a}'..='\u{202e}'
-            | '\u{2066}'..='\u{2069}'
-            | '\u{feff}' => out.extend(c.escape_unicode()),
-            c if c.is_control() => out.extend(c.escape_default()),
+            '#' if commands(text.get(at..).unwrap_or_default()) => out.push_str("# "),
+            c if steers(c) => out.extend(c.escape_default()),
             c => out.push(c),
         }
     }
     out
+}
+
+/// Whether a text begins as a command to a runner does: `##[group]`, `##vso[task.…]`.
+fn commands(text: &str) -> bool {
+    let word = text.strip_prefix("##").map(|rest| rest.trim_start_matches(|c: char| c.is_ascii_alphabetic()));
+    word.is_some_and(|rest| rest.starts_with('['))
+}
+
+/// Takes their effect from lines that a runner of GitHub would obey: where one begins with `::`,
+/// after blanks and colours, a blank comes between.
+pub(super) fn inert(text: String) -> String {
+    if !text.contains("::") {
+        return text;
+    }
+    let mut out = String::with_capacity(text.len() + 8);
+    for line in text.split_inclusive('\n') {
+        match line.get(lead(line)..).and_then(|rest| rest.strip_prefix("::")) {
+            Some(rest) => {
+                out.push_str(line.get(..lead(line)).unwrap_or_default());
+                out.push_str(": :");
+                out.push_str(rest);
+            }
+            None => out.push_str(line),
+        }
+    }
+    out
+}
+
+/// Bytes of blanks and colours that a line begins with.
+fn lead(line: &str) -> usize {
+    let mut rest = line;
+    loop {
+        let next = rest.trim_start();
+        let next = match next.strip_prefix("\u{1b}[") {
+            Some(style) => style.find('m').and_then(|m| style.get(m + 1..)).unwrap_or(next),
+            None => next,
+        };
+        if next.len() == rest.len() {
+            return line.len() - rest.len();
+        }
+        rest = next;
+    }
 }
 
 /// Cuts a text to this many columns; what was cut is marked by `mark`.
@@ -124,6 +161,10 @@ pub(super) fn wrap(text: &str, columns: usize) -> Vec<String> {
             if width(&line) + c.width().unwrap_or(0) > columns {
                 lines.push(std::mem::take(&mut line));
             }
+            // At the start of a line `::` would begin a command to a runner of GitHub.
+            if c == ':' && line == ":" {
+                line.push(' ');
+            }
             line.push(c);
         }
     }
@@ -142,6 +183,22 @@ mod tests {
         let shown = clean("a\u{1b}[31mb\u{7}\nc\u{202e}d\u{9b}");
         assert!(!shown.chars().any(|c| c.is_control() || c == '\u{202e}'), "{shown:?}");
         assert_eq!(clean("naïve 名前"), "naïve 名前");
+    }
+
+    #[test]
+    fn what_xml_has_no_place_for_is_escaped() {
+        assert_eq!(clean("a\u{fffe}b\u{ffff}c\u{feff}\u{2066}"), "a\\u{fffe}b\\u{ffff}c\\u{feff}\\u{2066}");
+    }
+
+    #[test]
+    fn no_text_is_a_command_to_the_runner_that_shows_it() {
+        assert_eq!(clean("a ##[group]x ##vso[task.x]"), "a # #[group]x # #vso[task.x]");
+        assert_eq!(clean("###[a] ## heading"), "## #[a] ## heading");
+        assert_eq!(wrap("::stop-commands::now x::y", 16), [": :stop-commands", ": :now x::y"]);
+        assert_eq!(wrap("a long word ::error::x", 12), ["a long word", ": :error::x"]);
+        let told = "a::b\n  ::error::x\n\u{1b}[2m\u{1b}[31m::x\u{1b}[0m\n: :\n:\n\n";
+        let safe = "a::b\n  : :error::x\n\u{1b}[2m\u{1b}[31m: :x\u{1b}[0m\n: :\n:\n\n";
+        assert_eq!(inert(told.into()), safe);
     }
 
     #[test]

@@ -1,13 +1,16 @@
-//! What came of expectations: text with diffs, JUnit XML, JSON. May import: `text`, `sim`.
+//! What came of expectations: text with diffs, JUnit XML, JSON. May import: `text`, `model`, `sim`.
 
 use super::Layout;
+use super::findings::{findings_values, sorted};
 use super::numbers::{Clock, count};
-use super::paint::{Tone, clean};
+use super::paint::{Tone, clean, inert};
 use super::text::push_wrapped;
+use crate::model::{Finding, Level};
 use crate::sim::expect::Outcome;
 use crate::text::{LineIndex, Source};
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 use serde_json::{Value, json};
+use std::collections::HashMap;
 
 /// Reasons shown of a failure in a terminal; the last of them decided.
 const REASONS: usize = 12;
@@ -36,9 +39,22 @@ impl Tested<'_> {
     pub fn passed(&self) -> bool {
         self.error.is_none() && self.failed() == 0
     }
+}
 
-    fn line(&self, outcome: &Outcome) -> u32 {
-        LineIndex::new(&self.source.text).line(outcome.expectation.span.start)
+/// The lines of the test files, each indexed once however many cases it holds.
+struct Lines<'a>(HashMap<&'a str, LineIndex>);
+
+impl<'a> Lines<'a> {
+    fn new(tested: &[Tested<'a>]) -> Lines<'a> {
+        let mut lines = HashMap::new();
+        for Tested { source, .. } in tested {
+            lines.entry(&*source.name).or_insert_with(|| LineIndex::new(&source.text));
+        }
+        Lines(lines)
+    }
+
+    fn of(&self, case: &Tested<'_>, outcome: &Outcome) -> u32 {
+        self.0.get(&*case.source.name).map_or(1, |lines| lines.line(outcome.expectation.span.start))
     }
 }
 
@@ -77,6 +93,7 @@ pub fn text(tested: &[Tested<'_>], layout: &Layout) -> String {
         (_, 0, _) => format!("{errors} of {cases} could not be run to the end"),
         _ => format!("{failed} of {} in {cases} failed", count(all as u64, "expectation")),
     };
+    let lines = Lines::new(tested);
     let mut out = String::new();
     push_wrapped(&mut out, "", &format!("{mark} {head}"), tone, layout);
     for case in tested.iter().filter(|t| !t.passed()) {
@@ -93,14 +110,14 @@ pub fn text(tested: &[Tested<'_>], layout: &Layout) -> String {
             push_wrapped(&mut out, "  ", &clean(error), Tone::Bad, layout);
         }
         for outcome in case.outcomes.iter().filter(|o| !o.holds) {
-            failure(&mut out, case, outcome, layout);
+            failure(&mut out, case, outcome, &lines, layout);
         }
     }
-    out
+    inert(out)
 }
 
-fn failure(out: &mut String, case: &Tested<'_>, outcome: &Outcome, layout: &Layout) {
-    let head = format!("line {}, {}", case.line(outcome), place(outcome));
+fn failure(out: &mut String, case: &Tested<'_>, outcome: &Outcome, lines: &Lines<'_>, layout: &Layout) {
+    let head = format!("line {}, {}", lines.of(case, outcome), place(outcome));
     push_wrapped(out, "  ", &head, Tone::Plain, layout);
     push_wrapped(out, "    - ", &clean(&outcome.expected), Tone::Good, layout);
     let at = match outcome.expectation.until {
@@ -120,19 +137,14 @@ fn failure(out: &mut String, case: &Tested<'_>, outcome: &Outcome, layout: &Layo
 }
 
 /// JUnit XML: a suite a test file, a test case an expectation, named by its case, policy and
-/// line. It holds no times of day, so that the same results give the same bytes.
-pub fn junit(tested: &[Tested<'_>]) -> String {
+/// line; and each finding of level error, in the suite of its file, as a test case that could not
+/// be run. It holds no times of day, so that the same results give the same bytes.
+pub fn junit(tested: &[Tested<'_>], findings: &[Finding], sources: &[Source]) -> String {
+    let lines = Lines::new(tested);
     let mut report = Report::new("luascale test");
     let mut suites: Vec<(&str, TestSuite)> = Vec::new();
     for case in tested {
-        let suite = match suites.iter_mut().position(|(name, _)| *name == &*case.source.name) {
-            Some(at) => at,
-            None => {
-                suites.push((&case.source.name, TestSuite::new(clean(&case.source.name))));
-                suites.len() - 1
-            }
-        };
-        let Some((_, suite)) = suites.get_mut(suite) else { continue };
+        let Some(suite) = suite_of(&mut suites, &case.source.name) else { continue };
         if let Some(error) = case.error {
             let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
             status.set_message(clean(error));
@@ -148,7 +160,7 @@ pub fn junit(tested: &[Tested<'_>]) -> String {
                     status.set_description(format!(
                         "{}:{}\n- {}\n+ {}\n{}",
                         clean(&case.source.name),
-                        case.line(outcome),
+                        lines.of(case, outcome),
                         clean(&outcome.expected),
                         clean(&outcome.got),
                         reasons.join("\n")
@@ -158,9 +170,37 @@ pub fn junit(tested: &[Tested<'_>]) -> String {
             };
             let name = format!("{}: {}, {}", case.case, place(outcome), outcome.expected);
             let mut told = test_case(case, &name, status);
-            told.extra.insert("line".into(), case.line(outcome).to_string().into());
+            told.extra.insert("line".into(), lines.of(case, outcome).to_string().into());
             suite.add_test_case(told);
         }
+    }
+    let at: HashMap<&str, (&Source, LineIndex)> =
+        sources.iter().map(|s| (&*s.name, (s, LineIndex::new(&s.text)))).collect();
+    for finding in sorted(findings).into_iter().filter(|f| f.level == Level::Error) {
+        let label = finding.labels.first();
+        let name = label.map_or("luascale", |l| &*l.source);
+        let Some(suite) = suite_of(&mut suites, name) else { continue };
+        let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
+        status.set_type(clean(&finding.rule));
+        status.set_message(clean(&finding.message));
+        let place = label.and_then(|l| Some((l, at.get(&*l.source)?)));
+        let place = place.map(|(l, (source, lines))| lines.position(&source.text, l.span.start));
+        let mut told = match place {
+            Some(p) => format!("{}:{}:{}", clean(name), p.line, p.column),
+            None => clean(name),
+        };
+        for line in finding.help.iter().flat_map(|help| help.lines()) {
+            told.push('\n');
+            told.push_str(&clean(line));
+        }
+        status.set_description(told);
+        let mut case = TestCase::new(clean(&format!("{}: {}", finding.rule, finding.message)), status);
+        case.set_classname(clean(name));
+        if let Some(place) = place {
+            case.extra.insert("file".into(), clean(name).into());
+            case.extra.insert("line".into(), place.line.to_string().into());
+        }
+        suite.add_test_case(case);
     }
     report.add_test_suites(suites.into_iter().map(|(_, suite)| suite));
     // Writing to memory does not fail.
@@ -171,6 +211,18 @@ pub fn junit(tested: &[Tested<'_>]) -> String {
     out
 }
 
+/// The suite of a file, a new one where there is none.
+fn suite_of<'s, 'a>(suites: &'s mut Vec<(&'a str, TestSuite)>, name: &'a str) -> Option<&'s mut TestSuite> {
+    let at = match suites.iter().position(|(suite, _)| *suite == name) {
+        Some(at) => at,
+        None => {
+            suites.push((name, TestSuite::new(clean(name))));
+            suites.len() - 1
+        }
+    };
+    suites.get_mut(at).map(|(_, suite)| suite)
+}
+
 fn test_case(case: &Tested<'_>, name: &str, status: TestCaseStatus) -> TestCase {
     let mut told = TestCase::new(clean(name), status);
     told.set_classname(clean(case.policy));
@@ -179,7 +231,8 @@ fn test_case(case: &Tested<'_>, name: &str, status: TestCaseStatus) -> TestCase 
 }
 
 /// The result as JSON, version 1: docs/schema/test.schema.json describes it. Ends with a line end.
-pub fn json(tested: &[Tested<'_>]) -> String {
+pub fn json(tested: &[Tested<'_>], findings: &[Finding], sources: &[Source]) -> String {
+    let lines = Lines::new(tested);
     let cases: Vec<Value> = tested
         .iter()
         .map(|case| {
@@ -188,7 +241,7 @@ pub fn json(tested: &[Tested<'_>]) -> String {
                 .iter()
                 .map(|outcome| {
                     json!({
-                        "line": case.line(outcome),
+                        "line": lines.of(case, outcome),
                         "from": outcome.expectation.from.to_string(),
                         "until": outcome.expectation.until.map(|t| t.to_string()),
                         "holds": outcome.holds,
@@ -210,9 +263,15 @@ pub fn json(tested: &[Tested<'_>]) -> String {
         .collect();
     let all: usize = tested.iter().map(|t| t.outcomes.len()).sum();
     let failed: usize = tested.iter().map(Tested::failed).sum();
-    let errors = tested.iter().filter(|t| t.error.is_some()).count();
+    let errors = tested.iter().filter(|t| t.error.is_some()).count()
+        + findings.iter().filter(|f| f.level == Level::Error).count();
     let told = json!({
-        "version": 1, "passed": all - failed, "failed": failed, "errors": errors, "cases": cases,
+        "version": 1,
+        "passed": all - failed,
+        "failed": failed,
+        "errors": errors,
+        "cases": cases,
+        "findings": findings_values(findings, sources),
     });
     let mut out = serde_json::to_string_pretty(&told).unwrap_or_default();
     out.push('\n');

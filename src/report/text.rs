@@ -4,7 +4,7 @@
 use super::chart::{self, Glyphs};
 use super::facts::{self, Piece};
 use super::numbers::{Clock, count};
-use super::paint::{Tone, clean, cut, pad, width, wrap};
+use super::paint::{Tone, clean, cut, inert, pad, width, wrap};
 use super::{Layout, Pair};
 use crate::model::{EventKind, Time};
 use crate::sim::trace::{Happened, Run};
@@ -30,7 +30,7 @@ pub fn text(pairs: &[Pair<'_>], layout: &Layout) -> String {
     if pairs.len() > SECTIONS {
         out.push('\n');
         push_wrapped(&mut out, "", "Name one policy's file for its chart and events.", Tone::Dim, layout);
-        return out;
+        return inert(out);
     }
     for (i, pair) in pairs.iter().enumerate() {
         if i > 0 || pairs.len() > 1 {
@@ -41,7 +41,7 @@ pub fn text(pairs: &[Pair<'_>], layout: &Layout) -> String {
         }
         section(&mut out, *pair, layout);
     }
-    out
+    inert(out)
 }
 
 /// One line a policy, aligned: whether all is well, its name, the verdict.
@@ -295,7 +295,7 @@ fn events(out: &mut String, pair: Pair<'_>, layout: &Layout) {
         }
         for effect in &happened.effects {
             let lead = format!("{}{} ", " ".repeat(indent), glyphs.arrow);
-            push_wrapped(out, &lead, &format!("would {}", clean(&effect.summary())), Tone::Dim, layout);
+            push_wrapped(out, &lead, &format!("would {}", clean(&super::effect(effect))), Tone::Dim, layout);
         }
     }
     let told = shown.iter().map(|same| same.ticks as usize).sum();

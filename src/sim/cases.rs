@@ -22,6 +22,7 @@ use super::scenario::Scenario;
 use super::series::Samples;
 use super::trace::Loop;
 use crate::model::Finding;
+use crate::model::finding::capped;
 use crate::text::{Source, Span, Spanned};
 use crate::yaml::{self, Node, Reader, Yaml};
 use serde::{Deserialize, Serialize};
@@ -77,7 +78,7 @@ pub fn read_cases(bytes: &[u8], name: &str, options: &ReadOptions) -> Result<Vec
     }
     let mut findings = reader.findings;
     findings.sort_by_key(|f| f.labels.first().map(|l| l.span.start));
-    if findings.is_empty() { Ok(cases) } else { Err(findings) }
+    if findings.is_empty() { Ok(cases) } else { Err(capped(findings, 0, name)) }
 }
 
 /// Two tests of one name could not be told apart in a report.

@@ -4,7 +4,7 @@
 
 use super::catalogue::Catalogue;
 use super::read::shown;
-use crate::model::finding::{Finding, Label};
+use crate::model::finding::{Finding, Label, MOST, capped};
 use crate::model::raw::{Key, Node, Place, RawTable, RawValue, Read};
 use crate::text::{LineIndex, Source, Span};
 use std::collections::HashMap;
@@ -52,13 +52,15 @@ pub(super) struct Builder<'a> {
     pub catalogue: &'a dyn Catalogue,
     /// What functions read of their first parameter, by the function's place.
     pub reads: HashMap<Span, Vec<&'a Read>>,
-    pub findings: Vec<Finding>,
+    /// At most [`MOST`]: how many more there were is counted.
+    findings: Vec<Finding>,
+    more: usize,
 }
 
 impl<'a> Builder<'a> {
     pub fn new(sources: impl IntoIterator<Item = &'a Source>, catalogue: &'a dyn Catalogue) -> Builder<'a> {
         let sources = sources.into_iter().map(|s| (s, LineIndex::new(&s.text))).collect();
-        Builder { sources, catalogue, reads: HashMap::new(), findings: Vec::new() }
+        Builder { sources, catalogue, reads: HashMap::new(), findings: Vec::new(), more: 0 }
     }
 
     /// The place of a line, in whichever source it is; `None` where it is not known.
@@ -85,17 +87,29 @@ impl<'a> Builder<'a> {
     /// All entries of a table under text keys.
     pub fn fields(&self, table: &Table<'a>) -> Vec<(&'a str, At<'a>)> {
         let raw = table.raw;
-        raw.fields
-            .iter()
-            .map(|(k, v)| (k.as_str(), self.child(&table.at, Key::Field(k.clone()), v)))
-            .collect()
+        let mut nodes: HashMap<&str, &'a Node> = HashMap::new();
+        for (key, node) in table.at.node.iter().flat_map(|n| &n.children) {
+            if let Key::Field(name) = key {
+                nodes.entry(name).or_insert(node);
+            }
+        }
+        let child = |k: &String, v| {
+            self.child_at(&table.at, Key::Field(k.clone()), v, nodes.get(k.as_str()).copied())
+        };
+        raw.fields.iter().map(|(k, v)| (k.as_str(), child(k, v))).collect()
     }
 
     /// The list part of a table.
     pub fn list(&self, table: &Table<'a>) -> Vec<At<'a>> {
         let raw = table.raw;
-        let index = |i: usize| Key::Index(u32::try_from(i + 1).unwrap_or(u32::MAX));
-        raw.list.iter().enumerate().map(|(i, v)| self.child(&table.at, index(i), v)).collect()
+        let mut nodes: HashMap<u32, &'a Node> = HashMap::new();
+        for (key, node) in table.at.node.iter().flat_map(|n| &n.children) {
+            if let Key::Index(at) = key {
+                nodes.entry(*at).or_insert(node);
+            }
+        }
+        let child = |(i, v)| self.child_at(&table.at, Key::Index(i), v, nodes.get(&i).copied());
+        (1..).zip(&raw.list).map(child).collect()
     }
 
     fn child(&self, parent: &At<'a>, key: Key, value: &'a RawValue) -> At<'a> {
@@ -103,6 +117,11 @@ impl<'a> Builder<'a> {
             Key::Field(name) => n.field(name),
             Key::Index(at) => n.index(*at),
         });
+        self.child_at(parent, key, value, node)
+    }
+
+    /// As [`Builder::child`], where the node was looked up before.
+    fn child_at(&self, parent: &At<'a>, key: Key, value: &'a RawValue, node: Option<&'a Node>) -> At<'a> {
         let path = match (&key, parent.path.is_empty()) {
             (Key::Field(name), true) => shown(name),
             (Key::Field(name), false) => format!("{}.{}", parent.path, shown(name)),
@@ -128,8 +147,28 @@ impl<'a> Builder<'a> {
         At { value, node, place, key, path }
     }
 
+    /// Whether no more findings are kept, so that a help which is long to find need not be.
+    pub fn full(&self) -> bool {
+        self.findings.len() >= MOST
+    }
+
+    /// How many errors were reported.
+    pub fn errors(&self) -> usize {
+        self.findings.len() + self.more
+    }
+
+    /// The findings in the order of the text, those of the source `name` first.
+    pub fn finish(mut self, name: &Arc<str>) -> Vec<Finding> {
+        self.findings.sort_by_key(|f| f.labels.first().map(|l| (l.source != *name, l.span)));
+        capped(self.findings, self.more, name)
+    }
+
     /// Reports an error at a place.
     pub fn error(&mut self, rule: &str, place: &Where, message: impl Into<String>, help: impl Into<String>) {
+        if self.full() {
+            self.more += 1;
+            return;
+        }
         let label = Label { source: place.source.clone(), span: place.span, text: String::new() };
         let finding = Finding::error(rule, message).help(help);
         self.findings.push(Finding { labels: vec![label], ..finding });
@@ -137,14 +176,19 @@ impl<'a> Builder<'a> {
 
     /// Adds a second place to the finding reported last.
     pub fn also(&mut self, place: &Where, text: impl Into<String>) {
-        if let Some(last) = self.findings.last_mut() {
+        if let Some(last) = self.last() {
             last.labels.push(Label { source: place.source.clone(), span: place.span, text: text.into() });
         }
     }
 
+    /// The finding reported last; none where it was only counted.
+    fn last(&mut self) -> Option<&mut Finding> {
+        if self.more > 0 { None } else { self.findings.last_mut() }
+    }
+
     /// Says what the first place of the finding reported last has to do with it.
     pub fn label(&mut self, text: impl Into<String>) {
-        if let Some(label) = self.findings.last_mut().and_then(|f| f.labels.first_mut()) {
+        if let Some(label) = self.last().and_then(|f| f.labels.first_mut()) {
             label.text = text.into();
         }
     }

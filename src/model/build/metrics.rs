@@ -27,6 +27,9 @@ pub(super) const COMMON: [&str; 13] = [
     "initial_readiness_delay",
 ];
 
+/// Most declared metrics that are listed where a name is none of them.
+const NAMED: usize = 12;
+
 /// Names that mean something else where metrics are read or recorded.
 const RESERVED: [(&str, &str); 6] = [
     ("has", "`m.has(\"name\")` asks whether a metric is known"),
@@ -74,9 +77,14 @@ impl<'a> Metrics<'a> {
         }
         if self.closed {
             let names = || self.declared.iter().map(|d| d.name.as_str());
-            let all = names().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ");
+            let most = if b.full() { 0 } else { NAMED };
+            let mut all = names().take(most).map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ");
+            if self.declared.len() > NAMED {
+                all.push_str(&format!(" and {} more", self.declared.len() - NAMED));
+            }
             let help = match all.is_empty() {
                 true => format!("declare it: metrics = {{ {} = … }}", shown(name)),
+                false if b.full() => String::new(),
                 false => suggestion(did_you_mean(name, names()), &format!("declared metrics are {all}")),
             };
             b.error(

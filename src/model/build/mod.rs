@@ -20,11 +20,12 @@ pub use catalogue::{Catalogue, CatalogueError, Expanded, NoCatalogue, Request};
 pub use schedule::zone;
 pub use script::{Entry, script};
 
-use super::finding::{Finding, Level};
+use super::finding::Finding;
 use super::policy::Policy;
 use super::raw::{Outline, OutlinePolicy, RawFile, RawPolicy};
 use crate::text::Source;
 use at::{Builder, Where};
+use std::collections::HashMap;
 
 /// A file that was run (or read, where it will not run) and all that is known of its text.
 #[derive(Clone, Copy)]
@@ -42,7 +43,7 @@ pub struct File<'a> {
 }
 
 /// Builds the policies of a file. Those with an error are left out, and each error is a
-/// finding; findings come in the order of the text.
+/// finding, up to 100 of a file; findings come in the order of the text.
 pub fn policies(file: &File<'_>) -> (Vec<Policy>, Vec<Finding>) {
     let sources = std::iter::once(file.source).chain(file.required);
     let mut builder = Builder::new(sources, file.catalogue);
@@ -50,10 +51,10 @@ pub fn policies(file: &File<'_>) -> (Vec<Policy>, Vec<Finding>) {
         builder.reads.entry(read.function).or_default().push(read);
     }
     let mut taken = vec![false; file.outline.policies.len()];
-    let mut names: Vec<(&str, Where)> = Vec::new();
+    let mut names: HashMap<&str, Where> = HashMap::new();
     let mut built = Vec::new();
     for raw in &file.raw.policies {
-        let before = builder.findings.len();
+        let before = builder.errors();
         let outline = place_of(raw, &file.outline.policies, &mut taken);
         let whole = match outline {
             Some(outline) => Where { source: file.source.name.clone(), span: outline.span },
@@ -66,10 +67,11 @@ pub fn policies(file: &File<'_>) -> (Vec<Policy>, Vec<Finding>) {
             None => whole.clone(),
         };
         if builder.check_name(&name, "the name of the policy", &raw.name) {
-            match names.iter().find(|(n, _)| *n == raw.name) {
-                None => names.push((&raw.name, name.clone())),
-                Some((_, first)) => {
-                    let first = first.clone();
+            match names.get(raw.name.as_str()).cloned() {
+                None => {
+                    names.insert(&raw.name, name.clone());
+                }
+                Some(first) => {
                     builder.error(
                         "duplicate-name",
                         &name,
@@ -81,12 +83,10 @@ pub fn policies(file: &File<'_>) -> (Vec<Policy>, Vec<Finding>) {
             }
         }
         let policy = policy::policy(&mut builder, raw, outline.map(|o| &o.root), &whole, name.span);
-        let failed = builder.findings[before..].iter().any(|f| f.level == Level::Error);
+        let failed = builder.errors() > before;
         built.extend(policy.filter(|_| !failed));
     }
-    let mut findings = builder.findings;
-    findings.sort_by_key(|f| f.labels.first().map(|l| (l.source != file.source.name, l.span)));
-    (built, findings)
+    (built, builder.finish(&file.source.name))
 }
 
 /// The outline of a policy: the first free one of its name, by preference on its line; else one

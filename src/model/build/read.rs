@@ -8,6 +8,7 @@ use crate::model::finding::did_you_mean;
 use crate::model::policy::FnRef;
 use crate::model::raw::RawValue;
 use crate::model::time::{Duration, parse_duration};
+use crate::text::steers;
 
 /// The most replicas that any bound may name.
 pub(super) const MOST: u32 = 1_000_000;
@@ -231,7 +232,7 @@ impl<'a> Builder<'a> {
             self.error("bad-name", place, format!("{whose} is empty"), "give it a name that reads well");
             return false;
         }
-        if let Some(c) = name.chars().find(|c| c.is_control()) {
+        if let Some(c) = name.chars().find(|c| steers(*c)) {
             self.error(
                 "bad-name",
                 place,
@@ -467,7 +468,7 @@ pub(super) fn shown(text: &str) -> String {
         match c {
             '\n' => out.push_str("\\n"),
             '"' => out.push_str("\\\""),
-            c if c.is_control() => out.push('\u{fffd}'),
+            c if steers(c) => out.push('\u{fffd}'),
             c => out.push(c),
         }
     }

@@ -8,10 +8,11 @@ use super::policy::{FIELDS, check_fields, fields};
 use super::read::MOST;
 use super::sources::is_source;
 use super::target::is_target;
-use crate::model::finding::{Finding, Level};
+use crate::model::finding::Finding;
 use crate::model::policy::{Form, Policy};
 use crate::model::raw::{Key, Node, RawTable, RawValue};
 use crate::text::{Source, Span, Spanned};
+use std::collections::HashMap;
 
 /// An entry under `policies:`, as the configuration read it.
 ///
@@ -77,9 +78,8 @@ pub fn script(
     let known: Vec<&str> = FIELDS.into_iter().filter(|field| allowed(field)).collect();
     check_fields(b, &table, "the entry of a script", &known);
     let policy = fields(b, &table, name, whole, Some(Form::Script));
-    let mut findings = builder.findings;
-    findings.sort_by_key(|f| f.labels.first().map(|l| l.span));
-    let failed = findings.iter().any(|f| f.level == Level::Error);
+    let findings = builder.finish(&source.name);
+    let failed = !findings.is_empty();
     (policy.filter(|_| !failed).map(|p| Policy { source: script.name.clone(), ..p }), findings)
 }
 
@@ -150,13 +150,17 @@ fn unfold_node(node: &Node, table: &RawTable) -> Node {
     let mut node = node.clone();
     for (key, child) in &mut node.children {
         let Key::Field(name) = key else { continue };
+        if !["target", "metrics", "regions"].contains(&name.as_str()) {
+            continue;
+        }
         let Some(RawValue::Table(raw)) = table.get(name) else { continue };
         match name.as_str() {
             "target" => *child = lift_node(child, raw, is_target),
             "metrics" => {
+                let raw: HashMap<&str, &RawValue> = raw.fields.iter().map(|(k, v)| (k.as_str(), v)).collect();
                 for (key, metric) in &mut child.children {
                     if let Key::Field(name) = key
-                        && let Some(RawValue::Table(raw)) = raw.get(name)
+                        && let Some(RawValue::Table(raw)) = raw.get(name.as_str())
                     {
                         *metric = lift_node(metric, raw, is_source);
                     }
