@@ -201,6 +201,7 @@ struct Builder<'t> {
     scopes: Scopes<'t>,
     /// For each open scope whether it is a function's, and the names that it declares with what
     /// they meant before.
+    #[allow(clippy::type_complexity, reason = "private, and said above")]
     stack: Vec<(bool, Vec<(String, Option<usize>)>)>,
     /// The open functions.
     open: Vec<usize>,

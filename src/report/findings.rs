@@ -26,10 +26,6 @@ pub fn sorted<'a>(findings: impl IntoIterator<Item = &'a Finding>) -> Vec<&'a Fi
     out
 }
 
-fn place(finding: &Finding) -> Option<(&str, Span)> {
-    finding.labels.first().map(|l| (&*l.source, l.span))
-}
-
 /// Findings as miette shows them: the rule as code, the message, the places in their sources,
 /// the help. Sources are found by name; a place in a source that is not given is named in words.
 /// ANSI colours where `colour` is set. Empty for no finding; ends with a line end otherwise.

@@ -129,7 +129,7 @@ pub fn empty_branch(view: &TreeView<'_>, sink: &mut Sink<'_>) {
                         // The word that ends it: `elseif`, `else` or `end`.
                         next if next < all.len() => match choice.else_if().and_then(|o| o.get(at)) {
                             Some(other) => span(other.else_if_token()),
-                            None => choice.else_token().map_or(*token, |t| span(t)),
+                            None => choice.else_token().map_or(*token, span),
                         },
                         _ => span(choice.end_token()),
                     };
@@ -138,7 +138,7 @@ pub fn empty_branch(view: &TreeView<'_>, sink: &mut Sink<'_>) {
                     {
                         continue;
                     }
-                    let place = condition.map_or(*token, |c| span(c));
+                    let place = condition.map_or(*token, span);
                     sink.raise("nothing happens in this branch", |f| {
                         f.at(view.source, place, "an empty branch follows")
                             .help("write what is to happen, or turn the condition round; a remark in it says that nothing is meant")
@@ -146,13 +146,13 @@ pub fn empty_branch(view: &TreeView<'_>, sink: &mut Sink<'_>) {
                 }
             }
             Stmt::Do(inner)
-                if inner.block().stmts().next().is_none() && inner.block().last_stmt().is_none() =>
+                if inner.block().stmts().next().is_none()
+                    && inner.block().last_stmt().is_none()
+                    && !view.text(span(*stmt)).contains("--") =>
             {
-                if !view.text(span(*stmt)).contains("--") {
-                    sink.raise("nothing happens in this block", |f| {
-                        f.at(view.source, span(*stmt), "empty").help("remove it")
-                    });
-                }
+                sink.raise("nothing happens in this block", |f| {
+                    f.at(view.source, span(*stmt), "empty").help("remove it")
+                });
             }
             _ => {}
         }
@@ -177,7 +177,7 @@ pub fn identical_branches(view: &TreeView<'_>, sink: &mut Sink<'_>) {
             if text.is_empty() || !matters || text != normal(*two) {
                 continue;
             }
-            let place = first.map_or(*from, |c| span(c));
+            let place = first.map_or(*from, span);
             let body = span(*two);
             sink.raise("the next branch does the same as this one", |f| {
                 f.at(view.source, place, "whether this holds makes no difference")

@@ -23,15 +23,16 @@ fn kind(e: &Expression) -> Option<char> {
         },
         Expression::UnaryOperator { unop: UnOp::Not(_), .. } => Some('b'),
         Expression::UnaryOperator { unop: UnOp::Hash(_), .. } => Some('n'),
-        Expression::BinaryOperator { binop, .. } => match binop {
-            BinOp::TwoEqual(_)
-            | BinOp::TildeEqual(_)
-            | BinOp::LessThan(_)
-            | BinOp::LessThanEqual(_)
-            | BinOp::GreaterThan(_)
-            | BinOp::GreaterThanEqual(_) => Some('b'),
-            _ => None,
-        },
+        Expression::BinaryOperator {
+            binop:
+                BinOp::TwoEqual(_)
+                | BinOp::TildeEqual(_)
+                | BinOp::LessThan(_)
+                | BinOp::LessThanEqual(_)
+                | BinOp::GreaterThan(_)
+                | BinOp::GreaterThanEqual(_),
+            ..
+        } => Some('b'),
         _ => None,
     }
 }

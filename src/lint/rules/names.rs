@@ -293,7 +293,7 @@ pub fn never_read(view: &TreeView<'_>, sink: &mut Sink<'_>) {
     let mut forced: BTreeSet<Span> = BTreeSet::new();
     for (stmt, _) in &view.scopes.statements {
         let Stmt::Assignment(a) = stmt else { continue };
-        let places: Vec<Span> = a.variables().iter().map(|v| span(v)).collect();
+        let places: Vec<Span> = a.variables().iter().map(span).collect();
         forced.extend(places.iter().rev().skip(1).copied());
     }
     for v in &view.scopes.variables {
@@ -331,7 +331,7 @@ pub fn never_read(view: &TreeView<'_>, sink: &mut Sink<'_>) {
 pub fn never_set(view: &TreeView<'_>, sink: &mut Sink<'_>) {
     for (stmt, _) in &view.scopes.statements {
         let Stmt::LocalAssignment(local) = stmt else { continue };
-        if local.expressions().len() > 0 {
+        if !local.expressions().is_empty() {
             continue;
         }
         for v in local.names().iter().filter_map(|n| view.scopes.variable(n)) {

@@ -50,7 +50,7 @@ pub fn changed_outer(view: &TreeView<'_>, sink: &mut Sink<'_>) {
     }
     // The function that a variable belongs to, where it is not run in a tick itself.
     let outside = |token: &TokenReference, function: usize| match view.scopes.variable(token) {
-        Some(v) => (v.function != function && view.ticks.part(v.function).is_none()).then(|| Some(v.span)),
+        Some(v) => (v.function != function && view.ticks.part(v.function).is_none()).then_some(Some(v.span)),
         None => Some(None),
     };
     let mut tell = |table: &str, here: Span, declared: Option<Span>| {
@@ -231,7 +231,7 @@ fn over_pairs(view: &TreeView<'_>, each: &GenericFor) -> bool {
                 Some(Expression::Var(Var::Name(token))) => match view.scopes.variable(token).map(|v| v.given)
                 {
                     Some(Given::Value(Expression::TableConstructor(table))) => {
-                        table.fields().len() > 0
+                        !table.fields().is_empty()
                             && table.fields().iter().all(|f| matches!(f, Field::NoKey(_)))
                     }
                     _ => false,
@@ -307,10 +307,11 @@ pub fn pairs_order(view: &TreeView<'_>, sink: &mut Sink<'_>) {
                         tell(how, *here);
                     }
                 }
-                Stmt::CompoundAssignment(a) if normal(a.compound_operator()) == "..=" => {
-                    if uses(&|| a.rhs().tokens().map(name).collect()) {
-                        tell("a text is joined in that order", *here);
-                    }
+                Stmt::CompoundAssignment(a)
+                    if normal(a.compound_operator()) == "..="
+                        && uses(&|| a.rhs().tokens().map(name).collect()) =>
+                {
+                    tell("a text is joined in that order", *here);
                 }
                 Stmt::FunctionCall(call) if view.role == Role::Script => {
                     let scales = global_callee(view, call).is_some_and(|c| {
