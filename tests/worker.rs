@@ -112,9 +112,13 @@ fn one_child_serves_many_files_and_keeps_nothing_of_the_one_before() {
 #[test]
 fn the_child_has_no_environment_and_dies_with_its_parent() {
     use std::process::Stdio;
-    let folder = Folder::with(&[("p.lua", "policy \"p\" { replicas = { max = 3 } }\nwhile true do end")]);
+    // Within its budget at each tick, and with enough ticks to be looked at.
+    let busy = "policy \"p\" { replicas = { max = 3 }, metrics = { x = { unit = \"count\" } },
+      decide = function(m) local n = 0 for i = 1, 900000 do n += i end return 2 end }";
+    let samples = "time,x\n2026-03-02T00:00:00Z,1\n2026-03-03T00:00:00Z,1\n";
+    let folder = Folder::with(&[("p.lua", busy), ("s.csv", samples)]);
     let mut parent = folder
-        .command(&["dry-run", "p.lua", "--load-timeout", "30s"], &[("GITHUB_TOKEN", "hunter2")])
+        .command(&["dry-run", "p.lua", "-s", "s.csv"], &[("GITHUB_TOKEN", "hunter2")])
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())

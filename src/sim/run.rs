@@ -18,8 +18,10 @@ use serde::{Deserialize, Serialize};
 /// with one wrong date would otherwise ask for millions of empty ticks.
 pub const MOST_TICKS: u64 = 2_500_000;
 
-/// Most printed lines that are kept.
+/// Most printed lines that are kept, and most bytes of them: what code prints is beside the point
+/// of a run, and must not be what a run takes its memory for.
 const MOST_PRINTED: usize = 10_000;
+const MOST_PRINTED_BYTES: usize = 1 << 20;
 
 /// How a dry-run goes.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -157,6 +159,10 @@ struct Simulation<'a> {
     out: Run,
     /// Whether events, hooks and prints are kept; not so while a state is rebuilt.
     noted: bool,
+    /// Bytes that were printed so far, kept or not.
+    printed_bytes: usize,
+    /// Whether no more of them are kept.
+    printed_full: bool,
 }
 
 impl<'a> Simulation<'a> {
@@ -194,6 +200,8 @@ impl<'a> Simulation<'a> {
             input: Input::default(),
             out,
             noted,
+            printed_bytes: 0,
+            printed_full: false,
         }
     }
 
@@ -276,12 +284,15 @@ impl<'a> Simulation<'a> {
 
     fn printed(&mut self, tick: Option<u32>) {
         for text in self.conditions.printed() {
-            if self.out.printed.len() < MOST_PRINTED {
-                self.out.printed.push(Printed { tick, text });
-            } else if self.out.printed.len() == MOST_PRINTED {
-                let text = format!("(what was printed after these {MOST_PRINTED} lines was not kept)");
-                self.out.printed.push(Printed { tick, text });
+            self.printed_bytes += text.len();
+            if self.printed_full {
+                continue;
             }
+            self.printed_full =
+                self.out.printed.len() >= MOST_PRINTED || self.printed_bytes > MOST_PRINTED_BYTES;
+            let text =
+                if self.printed_full { "(what was printed after this was not kept)".into() } else { text };
+            self.out.printed.push(Printed { tick, text });
         }
     }
 

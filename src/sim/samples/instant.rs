@@ -87,17 +87,17 @@ impl Clock {
         }
         self.zoned += 1;
         self.epoch_1970 |= ms < 1e11;
-        Ok(Time(ms as i64))
+        representable(ms as i64)
     }
 
     fn place(&mut self, written: &Written) -> Result<Time, Complaint> {
         let local = written.days * DAY + written.of_day;
         if let Some(offset) = written.offset {
             self.zoned += 1;
-            return Ok(Time(local - offset));
+            return representable(local - offset);
         }
         self.naive += 1;
-        let Some(zone) = &self.zone else { return Ok(Time(local)) };
+        let Some(zone) = &self.zone else { return representable(local) };
         let fail = |_| Complaint::new("a time outside the years 1 to 9999", FORMS);
         let civil = civil(local).map_err(fail)?;
         let ambiguous = zone.to_ambiguous_timestamp(civil);
@@ -263,6 +263,16 @@ fn hint(bytes: &[u8]) -> String {
         ""
     };
     format!("{why}{FORMS}")
+}
+
+/// A time that can be written as a date again: a report has to show it.
+fn representable(ms: i64) -> Result<Time, Complaint> {
+    // 0001-01-01T00:00:00Z; the library's own limit is at the other end, 9999-12-30T22:00:00Z.
+    const FIRST: i64 = -62_135_596_800_000;
+    match jiff::Timestamp::from_millisecond(ms) {
+        Ok(_) if ms >= FIRST => Ok(Time(ms)),
+        _ => Err(Complaint::new("a time outside the years 1 to 9999", FORMS)),
+    }
 }
 
 #[cfg(test)]
