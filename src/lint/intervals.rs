@@ -216,7 +216,7 @@ mod tests {
         assert_eq!(words(&Set::between(0.3, 0.5)), "from 0.3 to 0.5");
         assert_eq!(above(0.8).and(&Set::between(0.0, 1.0)).pick(), Some(0.9));
         assert_eq!(Set::between(0.30, 0.35).pick(), Some(0.32));
-        assert_eq!(above(100.0).pick(), Some(130.0));
+        assert_eq!(above(100.0).pick(), Some(125.0));
         assert_eq!(figure(0.1 + 0.2), "0.3");
     }
 }

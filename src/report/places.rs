@@ -126,7 +126,7 @@ mod tests {
     #[test]
     fn paths_start_at_the_repository_s_root() {
         let path = |prefix: &str, name| {
-            let base = Base { prefix: prefix.into(), root: "/work".into() };
+            let base = Base { prefix: prefix.into(), root: "/srv".into() };
             Places::new(&[], &base).path(name)
         };
         assert_eq!(path("", "a/b.lua"), "a/b.lua");
@@ -134,7 +134,7 @@ mod tests {
         assert_eq!(path("deploy/x", "../b.lua"), "deploy/b.lua");
         assert_eq!(path("", "../b.lua"), "../b.lua");
         assert_eq!(path("deploy", "/abs/b.lua"), "/abs/b.lua");
-        assert_eq!(path("deploy", "/work/b.lua"), "b.lua");
-        assert_eq!(path("deploy", "/workshop/b.lua"), "/workshop/b.lua");
+        assert_eq!(path("deploy", "/srv/b.lua"), "b.lua");
+        assert_eq!(path("deploy", "/srvshop/b.lua"), "/srvshop/b.lua");
     }
 }
