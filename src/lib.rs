@@ -14,13 +14,15 @@
 //! | `decide` | the decision at a tick and its reasons | text, model |
 //! | `program` | a file, loaded: syntax, VM, catalogue and `build` in their order | text, model, catalogue, syntax, lua |
 //! | `sim` | samples, closed loop, run, score, expectations | text, model, yaml, decide |
-//! | `lint` | rules, suppressions, fixes | text, model, syntax, decide, sim |
-//! | `report` | text, json, csv, markdown, html, junit | text, model, decide, sim, lint |
+//! | `change` | versions of policies, plans, approvals, what a change means and does | text, model, yaml, syntax, decide, sim |
+//! | `lint` | rules, suppressions, fixes | text, model, syntax, decide, sim, change |
+//! | `report` | text, json, csv, markdown, html, junit | text, model, decide, sim, change, lint |
 //! | `worker` | the child process: spawn, protocol, limits, deadline, kill | the core |
 //! | `config` | luascale.yaml | the core |
 //! | `cli` | arguments, failures, one file a command | everything |
 
 pub mod catalogue;
+pub mod change;
 pub mod cli;
 pub mod config;
 pub mod decide;
