@@ -66,13 +66,17 @@ fn ecma(number: f64) -> String {
     if number == 0.0 {
         return "0".to_owned();
     }
-    // The shortest digits that read back as the same number, as `d.ddde-7`.
-    let scientific = format!("{:e}", number.abs());
-    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
-    let digits: String = mantissa.chars().filter(char::is_ascii_digit).collect();
-    let count = i32::try_from(digits.len()).unwrap_or(i32::MAX);
+    // The shortest digits that read back as the same number; of two that are as near, the even one.
+    let shortest = Value::from(number.abs()).to_string();
+    let (mantissa, exponent) = shortest.split_once('e').unwrap_or((&shortest, "0"));
+    let (whole, part) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let all = format!("{whole}{part}");
+    let digits = all.trim_start_matches('0');
+    let length = |text: &str| i32::try_from(text.len()).unwrap_or(i32::MAX);
     // The number is 0.digits × 10^point.
-    let point = exponent.parse::<i32>().unwrap_or(0) + 1;
+    let point = exponent.parse::<i32>().unwrap_or(0) + length(whole) - (length(&all) - length(digits));
+    let digits = digits.trim_end_matches('0');
+    let count = length(digits);
     let zeros = |n: i32| "0".repeat(usize::try_from(n).unwrap_or(0));
     let split = |n: i32| digits.split_at(usize::try_from(n).unwrap_or(0).min(digits.len()));
     let text = if count <= point && point <= 21 {
