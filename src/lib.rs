@@ -19,6 +19,8 @@
 //! | `report` | text, json, csv, markdown, html, junit | text, model, decide, sim, change, lint |
 //! | `worker` | the child process: spawn, protocol, limits, deadline, kill | the core |
 //! | `config` | luascale.yaml | the core |
+//! | `disk` | writing so that a kill or a full disk leaves the old state or the new one | the core |
+//! | `target` | where policies are applied to: directory | the core, disk |
 //! | `cli` | arguments, failures, one file a command | everything |
 
 pub mod catalogue;
@@ -26,6 +28,7 @@ pub mod change;
 pub mod cli;
 pub mod config;
 pub mod decide;
+pub mod disk;
 pub mod lint;
 pub mod lua;
 pub mod model;
@@ -33,6 +36,7 @@ pub mod program;
 pub mod report;
 pub mod sim;
 pub mod syntax;
+pub mod target;
 pub mod text;
 pub mod worker;
 pub mod yaml;

@@ -5,5 +5,6 @@
 
 pub mod bundle;
 pub mod canonical;
+pub mod live;
 
 pub use bundle::Bundle;

@@ -1,0 +1,148 @@
+//! What lies on a target, and what is to be done to it, as data: plans are made of it, targets
+//! read and perform it. May import: siblings, `model`.
+
+use super::bundle::Bundle;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// Which target it is. Two targets are the same where kind and id are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Identity {
+    /// `directory` or `kubernetes`.
+    pub kind: String,
+    /// What stays the same as long as it is the same target: the lineage of a directory, the UID
+    /// of a cluster's namespace `kube-system` and the namespace written to. [`Identity::NEW`]
+    /// where nothing was ever applied to it.
+    pub id: String,
+}
+
+impl Identity {
+    /// The id of a directory to which nothing was applied yet: its lineage begins with the first
+    /// apply.
+    pub const NEW: &'static str = "new";
+
+    /// Whether nothing was ever applied to it.
+    pub fn is_new(&self) -> bool {
+        self.id == Identity::NEW
+    }
+}
+
+impl fmt::Display for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.kind, self.id)
+    }
+}
+
+/// What lies on a target.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Live {
+    /// Number of the generation that is live; 0 where nothing was ever applied.
+    pub serial: u64,
+    /// The git commit that it was applied from.
+    pub commit: Option<String>,
+    /// Policies of the own inventory that are there, by their names.
+    pub policies: BTreeMap<String, LivePolicy>,
+    /// The own inventory: the digest with which each policy was applied. A policy that is in here
+    /// and not among `policies` was taken away by somebody else.
+    pub inventory: BTreeMap<String, String>,
+    /// Policies that a rollback holds where they are, by their names.
+    pub hold: BTreeMap<String, Hold>,
+    /// What is there and was not put there by luascale, in words. It is never touched.
+    pub foreign: Vec<String>,
+}
+
+/// A policy on a target.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LivePolicy {
+    /// Digest of what is there now, read anew: [`Bundle::digest`]; `unreadable: …` where it is no
+    /// bundle any more.
+    pub digest: String,
+    /// What is there.
+    pub bundle: Bundle,
+}
+
+/// A policy that a rollback holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Hold {
+    /// What was rolled back from: the digest that is not to come back; none where the policy had
+    /// been deleted.
+    pub from: Option<String>,
+    /// The generation that the rollback made.
+    pub by: u64,
+}
+
+impl Live {
+    /// The rollback that forbids this state of a policy: as long as git has what was rolled back
+    /// from, the policy stays where the rollback put it.
+    pub fn held(&self, id: &str, after: Option<&str>) -> Option<&Hold> {
+        self.hold.get(id).filter(|hold| hold.from.as_deref() == after)
+    }
+
+    /// Digest of a policy as it is live; none where it is not there.
+    pub fn digest(&self, id: &str) -> Option<&str> {
+        self.policies.get(id).map(|policy| policy.digest.as_str())
+    }
+}
+
+/// One thing to do to a target: put a policy there, replace it, or take it away.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Operation {
+    /// Name of the policy.
+    pub id: String,
+    /// Digest of what has to be live before; none: it must not be there.
+    pub before: Option<String>,
+    /// What is live before, so that an interrupted apply leaves no gap in the record.
+    pub replaced: Option<Bundle>,
+    /// What is live after; none: it is taken away.
+    pub after: Option<Bundle>,
+}
+
+impl Operation {
+    /// Digest of what is live after; none where it is taken away.
+    pub fn result(&self) -> Option<String> {
+        self.after.as_ref().map(Bundle::digest)
+    }
+
+    /// `create`, `update` or `delete`.
+    pub fn word(&self) -> &'static str {
+        match (&self.before, &self.after) {
+            (None, _) => "create",
+            (_, Some(_)) => "update",
+            (_, None) => "delete",
+        }
+    }
+}
+
+/// Where a change came from and who stands for it; kept with every generation and in the ledger.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Origin {
+    /// `apply` or `rollback`.
+    pub action: String,
+    /// The git commit that the policies were read from.
+    pub commit: Option<String>,
+    /// Digest of the changes, as the plan that was approved has it.
+    pub changes_digest: Option<String>,
+    /// Digest of the plan.
+    pub plan: Option<String>,
+    /// Who approved, each in words.
+    pub approvals: Vec<String>,
+    /// Who ran the command: `user@host`, or what the pipeline says.
+    pub actor: String,
+    /// The generation that a rollback went back to.
+    pub rollback_of: Option<u64>,
+}
+
+/// The end of a ledger.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Head {
+    /// How many lines it has.
+    pub lines: u64,
+    /// Digest of the last one.
+    pub digest: String,
+}

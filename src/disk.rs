@@ -1,0 +1,154 @@
+//! Writing to a disk so that a kill or a full disk leaves the old state or the new one. Every
+//! step that changes something is counted, and a test may have the process killed, or the disk
+//! fail, at any of them. May import: nothing of this crate.
+
+#![expect(clippy::disallowed_methods, reason = "this is where a target's files are written")]
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Steps done so far.
+static STEPS: AtomicU64 = AtomicU64::new(0);
+
+/// What a test has go wrong: `kill:7` or `full:7`, at the seventh step and (full) from then on.
+/// Builds with debug assertions alone look for it.
+const FAULT: &str = "LUASCALE_TEST_FAULT";
+
+fn fault() -> Option<&'static (String, u64)> {
+    static READ: OnceLock<Option<(String, u64)>> = OnceLock::new();
+    READ.get_or_init(|| {
+        let text = cfg!(debug_assertions).then(|| std::env::var(FAULT).ok()).flatten()?;
+        let (what, at) = text.split_once(':')?;
+        Some((what.to_owned(), at.parse().ok()?))
+    })
+    .as_ref()
+}
+
+/// Counts a step that is about to be done; a test has it fail here.
+pub fn step() -> io::Result<()> {
+    let now = STEPS.fetch_add(1, Ordering::Relaxed) + 1;
+    match fault() {
+        Some((what, at)) if what == "kill" && now == *at => {
+            #[cfg(unix)]
+            let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+            std::process::abort()
+        }
+        Some((what, at)) if what == "full" && now >= *at => Err(io::ErrorKind::StorageFull.into()),
+        _ => Ok(()),
+    }
+}
+
+/// A new file with its contents, on the disk when this returns. What was there is replaced.
+pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    step()?;
+    let mut file = File::create(path)?;
+    let (first, second) = bytes.split_at(bytes.len() / 2);
+    file.write_all(first)?;
+    step()?;
+    file.write_all(second)?;
+    step()?;
+    file.sync_all()
+}
+
+/// A file's contents replaced in one moment: whoever reads it sees the old or the new ones. The
+/// name beside it that is used on the way must be free for this.
+pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let beside = beside(path);
+    write(&beside, bytes)?;
+    rename(&beside, path)
+}
+
+/// A link that leads elsewhere from one moment to the next.
+#[cfg(unix)]
+pub fn point(link: &Path, to: &Path) -> io::Result<()> {
+    let beside = beside(link);
+    match std::fs::remove_file(&beside) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    step()?;
+    std::os::unix::fs::symlink(to, &beside)?;
+    rename(&beside, link)
+}
+
+/// A link that leads elsewhere from one moment to the next.
+#[cfg(not(unix))]
+pub fn point(_: &Path, _: &Path) -> io::Result<()> {
+    Err(io::Error::new(io::ErrorKind::Unsupported, "it needs symbolic links as Unix has them"))
+}
+
+/// Renames, and has the folder on the disk when this returns.
+pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    step()?;
+    std::fs::rename(from, to)?;
+    step()?;
+    sync_folder(to.parent())
+}
+
+/// A folder; none of those above it is made.
+pub fn folder(path: &Path) -> io::Result<()> {
+    step()?;
+    std::fs::create_dir(path)
+}
+
+/// A folder and those above it, where they are not there.
+pub fn folders(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        folders(parent)?;
+    }
+    match folder(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => sync_folder(path.parent()),
+    }
+}
+
+/// Removes a file, if it is there, and has that on the disk when this returns.
+pub fn remove(path: &Path) -> io::Result<()> {
+    step()?;
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+        Ok(()) => {
+            step()?;
+            sync_folder(path.parent())
+        }
+    }
+}
+
+/// Removes a folder with all that is in it, if it is there.
+pub fn clear(path: &Path) -> io::Result<()> {
+    step()?;
+    match std::fs::remove_dir_all(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}
+
+/// Appends to a file, on the disk when this returns.
+pub fn append(file: &mut File, bytes: &[u8]) -> io::Result<()> {
+    step()?;
+    let (first, second) = bytes.split_at(bytes.len() / 2);
+    file.write_all(first)?;
+    step()?;
+    file.write_all(second)?;
+    step()?;
+    file.sync_all()
+}
+
+/// Has the names in a folder on the disk.
+pub fn sync_folder(folder: Option<&Path>) -> io::Result<()> {
+    let folder = folder.filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+}
+
+/// A hidden name beside a file, for what is to take its place.
+fn beside(path: &Path) -> std::path::PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    path.with_file_name(format!(".{}.new", name.trim_start_matches('.')))
+}
