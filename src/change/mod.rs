@@ -3,8 +3,13 @@
 //!
 //! May import: `text`, `model`, `yaml`, `syntax`, `decide`, `sim`.
 
+pub mod approval;
 pub mod bundle;
 pub mod canonical;
 pub mod live;
+pub mod plan;
+pub mod signers;
+pub mod stale;
 
 pub use bundle::Bundle;
+pub use plan::Plan;

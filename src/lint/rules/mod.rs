@@ -68,6 +68,8 @@ rules! {
     "bad-name" Check::Elsewhere,
     "bad-number" Check::Elsewhere,
     "bad-path" Check::Elsewhere,
+    "bad-plan" Check::Elsewhere,
+    "bad-signer" Check::Elsewhere,
     "bad-suppression" Check::Elsewhere,
     "bad-url" Check::Elsewhere,
     "bad-value" Check::Elsewhere,

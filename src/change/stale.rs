@@ -1,0 +1,91 @@
+//! Whether a plan that was kept still is what would be planned now. May import: siblings.
+
+use super::plan::{Op, Plan, Planned};
+use jiff::Timestamp;
+
+/// What a plan that was kept is worth now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Agreement {
+    /// It may be applied: what it changes is still to be changed, in the same way.
+    Fresh,
+    /// Everything that it changes is live already.
+    Applied,
+    /// It must not be applied: why, each in a sentence.
+    Stale(Vec<String>),
+}
+
+/// Holds a plan that was kept against one that was made now, of the same target. Only the
+/// policies that the kept one changes count: what else has changed since is of another plan.
+pub fn agreement(kept: &Plan, now: &Plan, time: Timestamp) -> Agreement {
+    let (was, is) = (&kept.target, &now.target);
+    if (&was.kind, &was.identity) != (&is.kind, &is.identity) {
+        return Agreement::Stale(vec![format!(
+            "it is for another target: the {} {}, and this is the {} {}",
+            was.kind, was.identity, is.kind, is.identity
+        )]);
+    }
+    let same = |policy: &Planned| now.policies.iter().find(|other| other.id == policy.id);
+    let mut why = Vec::new();
+    let mut open = 0;
+    for policy in kept.changes() {
+        let fresh = same(policy);
+        let live = fresh.and_then(|fresh| fresh.before.as_deref());
+        let git = fresh.and_then(|fresh| fresh.after.as_deref());
+        let id = &policy.id;
+        if git != policy.after.as_deref() {
+            let moved = if kept.git.head == now.git.head {
+                String::new()
+            } else {
+                format!("; the head moved from {} to {}", short(&kept.git.head), short(&now.git.head))
+            };
+            let (planned, git) = (version(policy.after.as_deref()), version(git));
+            why.push(format!("{id}: {planned} was planned, and git has {git}{moved}"));
+        } else if let Some(by) = fresh.and_then(|fresh| fresh.held) {
+            why.push(format!(
+                "{id}: it was rolled back by generation {by}, which holds until git has another version"
+            ));
+        } else if live == policy.after.as_deref() {
+            // Done already.
+        } else if live == policy.before.as_deref() {
+            open += 1;
+        } else {
+            let (before, live) = (version(policy.before.as_deref()), version(live));
+            why.push(format!("{id}: {before} was live when it was planned, and now {live} is"));
+        }
+    }
+    if why.is_empty() && open == 0 {
+        return Agreement::Applied;
+    }
+    if kept.expires.parse::<Timestamp>().map_or(true, |expires| time >= expires) {
+        why.push(format!("it expired at {}", kept.expires));
+    }
+    if kept.tool.rules != now.tool.rules {
+        why.push(format!(
+            "it was checked by another rule set: that of luascale {}, and this is {}",
+            kept.tool.version, now.tool.version
+        ));
+    }
+    if kept.config != now.config {
+        why.push("the luascale.yaml of its base is not that of the base now".to_owned());
+    }
+    if why.is_empty() { Agreement::Fresh } else { Agreement::Stale(why) }
+}
+
+/// The ids of the policies that a plan changes.
+pub fn touched(plan: &Plan) -> Vec<&str> {
+    plan.policies.iter().filter(|policy| policy.op != Op::None).map(|policy| policy.id.as_str()).collect()
+}
+
+/// A digest or a commit, short enough to be read.
+pub fn short(id: &str) -> &str {
+    let plain = id.strip_prefix("sha256:").unwrap_or(id);
+    plain.get(..12).unwrap_or(plain)
+}
+
+fn version(digest: Option<&str>) -> String {
+    digest.map_or_else(|| "no version".to_owned(), |digest| format!("version {}", short(digest)))
+}
+
+#[cfg(test)]
+#[path = "stale_tests.rs"]
+mod tests;
