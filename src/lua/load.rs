@@ -225,7 +225,7 @@ fn too_long(source: &Source, limits: &Limits) -> Option<Finding> {
 
 fn syntax(vm: &Vm, source: &Source, error: &str) -> Finding {
     let mut said = message::of_text(&vm.chunks(), &vm.limits, error);
-    said.rule = "syntax";
+    said.rule = "syntax-error";
     said.finding(source)
 }
 

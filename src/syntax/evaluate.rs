@@ -280,15 +280,20 @@ pub(super) fn arguments_table(args: &FunctionArgs, names: &mut Names<'_>) -> Opt
     }
 }
 
-/// The value of a string token.
+/// The value of a string token; bytes that make no character become U+FFFD.
 pub fn text(token: &TokenReference) -> Option<String> {
+    Some(String::from_utf8_lossy(&bytes(token)?).into_owned())
+}
+
+/// The bytes of a string token, which need make no characters.
+pub fn bytes(token: &TokenReference) -> Option<Vec<u8>> {
     match token.token_type() {
         TokenType::StringLiteral { literal, quote_type: StringLiteralQuoteType::Brackets, .. } => {
             let text = literal.as_str();
             let text = text.strip_prefix("\r\n").or_else(|| text.strip_prefix('\n')).unwrap_or(text);
-            Some(text.replace("\r\n", "\n"))
+            Some(text.replace("\r\n", "\n").into_bytes())
         }
-        TokenType::StringLiteral { literal, .. } => Some(literal::string(literal.as_str())),
+        TokenType::StringLiteral { literal, .. } => Some(literal::bytes(literal.as_str())),
         _ => None,
     }
 }

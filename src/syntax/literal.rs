@@ -20,8 +20,8 @@ pub fn number(text: &str) -> Option<f64> {
     }
 }
 
-/// The value of what stands between quotes. Bytes that make no character become U+FFFD.
-pub fn string(text: &str) -> String {
+/// The bytes of what stands between quotes, which need make no characters.
+pub fn bytes(text: &str) -> Vec<u8> {
     let bytes = text.as_bytes();
     let mut out: Vec<u8> = Vec::with_capacity(bytes.len());
     let mut at = 0;
@@ -73,7 +73,7 @@ pub fn string(text: &str) -> String {
             other => out.push(*other),
         }
     }
-    String::from_utf8_lossy(&out).into_owned()
+    out
 }
 
 #[cfg(test)]
@@ -88,8 +88,10 @@ mod tests {
             assert_eq!(number(text), Some(value), "{text}");
         }
         assert_eq!(number("1x"), None);
-        assert_eq!(string(r#"a\n\"\x41\u{e9}\65\z   b\\"#), "a\n\"AéAb\\");
-        assert_eq!(string("é\\"), "é");
-        assert_eq!(string("\\x4é"), string("\\x4é"));
+        let read = |text| String::from_utf8_lossy(&bytes(text)).into_owned();
+        assert_eq!(read(r#"a\n\"\x41\u{e9}\65\z   b\\"#), "a\n\"AéAb\\");
+        assert_ne!(bytes("\\x90"), bytes("\\x91"));
+        assert_eq!(read("é\\"), "é");
+        assert_eq!(read("\\x4é"), read("\\x4é"));
     }
 }

@@ -20,7 +20,7 @@ mod purity;
 mod token;
 pub mod walk;
 
-pub use evaluate::text;
+pub use evaluate::{bytes, text};
 
 use crate::model::expr::Functions;
 use crate::model::finding::{Finding, Level};

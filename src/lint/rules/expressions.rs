@@ -205,9 +205,13 @@ pub fn self_assignment(view: &TreeView<'_>, sink: &mut Sink<'_>) {
         if a.variables().len() != a.expressions().len() {
             continue;
         }
-        for (left, right) in a.variables().iter().zip(a.expressions().iter()) {
-            let text = normal(left);
-            if text != normal(right) || view.scopes.has_call(span(left)) {
+        let same = |left: &Var, right: &Expression| normal(left) == normal(right);
+        // `a, b, c = next(), b, c` passes some on beside one that changes.
+        if a.variables().iter().zip(a.expressions().iter()).any(|(left, right)| !same(left, right)) {
+            continue;
+        }
+        for left in a.variables().iter() {
+            if view.scopes.has_call(span(left)) {
                 continue;
             }
             let alone = a.variables().len() == 1;
@@ -323,27 +327,29 @@ pub fn reversed_for(view: &TreeView<'_>, sink: &mut Sink<'_>) {
 /// `duplicate-key`: a key written twice in one table.
 pub fn duplicate_key(view: &TreeView<'_>, sink: &mut Sink<'_>) {
     for table in &view.scopes.tables {
-        let mut seen: HashMap<String, Span> = HashMap::new();
+        // By bytes: two texts that are no UTF-8 may differ and still be shown alike.
+        let mut seen: HashMap<Vec<u8>, Span> = HashMap::new();
         let mut position = 0;
         for field in table.fields().iter() {
             let (key, place) = match field {
-                Field::NameKey { key, .. } => (name(key), span(key)),
+                Field::NameKey { key, .. } => (name(key).into_bytes(), span(key)),
                 Field::ExpressionKey { key, .. } => match plain(key) {
                     Expression::String(token) => {
-                        (crate::syntax::text(token).unwrap_or_default(), span(&**key))
+                        (crate::syntax::bytes(token).unwrap_or_default(), span(&**key))
                     }
                     e => match number(e) {
-                        Some(n) => (format!("[{n}]"), span(&**key)),
+                        Some(n) => (format!("[{n}]").into_bytes(), span(&**key)),
                         None => continue,
                     },
                 },
                 Field::NoKey(value) => {
                     position += 1;
-                    (format!("[{position}]"), span(value))
+                    (format!("[{position}]").into_bytes(), span(value))
                 }
                 _ => continue,
             };
             if let Some(first) = seen.insert(key.clone(), place) {
+                let key = String::from_utf8_lossy(&key);
                 sink.raise(format!("`{key}` is written twice in one table; the last one counts"), |f| {
                     f.at(view.source, first, "never used")
                         .at(view.source, place, "this one counts")

@@ -135,7 +135,7 @@ fn bytecode_is_no_policy_file() {
     assert!(text.contains("policy"), "it is text enough for a file: {text:?}");
     for text in [text.as_str(), "\u{6}", "\t\u{1}"] {
         let finding = refused(text);
-        assert_eq!(finding.rule, "syntax", "{text:?}: {finding:?}");
+        assert_eq!(finding.rule, "syntax-error", "{text:?}: {finding:?}");
     }
     let shelf = Shelf(BTreeMap::from([("code", "\u{6}\u{3}x")]));
     let finding = refused_with("require 'code' policy 'p' {}", &shelf);
