@@ -513,3 +513,46 @@ end }",
         );
     }
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_cannot_be_printed_is_a_failure_in_every_command() {
+    let folder = Folder::with(&[("web.lua", POLICY)]);
+    for args in [
+        &["--help"][..],
+        &["--version"],
+        &["check", "--help"],
+        &["man"],
+        &["completions", "bash"],
+        &["rules"],
+        &["explain", "bad-cron"],
+        &["check", "."],
+        &["check", ".", "--format", "sarif"],
+        &["dry-run", "."],
+    ] {
+        let mut command = folder.command(args, &[]);
+        command.stdout(std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap());
+        let out = command.stdin(std::process::Stdio::null()).output().unwrap();
+        assert_eq!(out.status.code(), Some(3), "{args:?}");
+        assert!(String::from_utf8_lossy(&out.stderr).contains("cannot write to standard output"), "{args:?}");
+    }
+}
+
+#[test]
+fn what_was_typed_cannot_steer_the_terminal() {
+    let folder = Folder::with(&[]);
+    for args in [
+        ["ch\u{202e}eck\u{1b}[31m", "x", "--color=always"],
+        ["check", "--for\u{202e}mat\u{1b}[31m=x", "--color=always"],
+        ["check", "--format=\u{1b}]0;x\u{7}\u{202e}", "--color=never"],
+        ["check", "--load-timeout=\u{1b}[2J\u{2066}", "--color=never"],
+        ["check", "\u{1b}[2J\u{2066}.lua", "--color=never"],
+    ] {
+        let ran = folder.luascale(&args).expect(64);
+        assert!(!ran.stderr.contains(['\u{202e}', '\u{2066}', '\u{7}']), "{}", ran.stderr);
+        let steers =
+            ran.stderr.replace("\u{1b}[0m", "").contains("\u{1b}[31m") || ran.stderr.contains("\u{1b}[2J");
+        assert!(!steers, "{:?}", ran.stderr);
+        assert!(ran.stderr.contains("\\u{"), "{}", ran.stderr);
+    }
+}

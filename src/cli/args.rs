@@ -128,6 +128,16 @@ pub struct Check {
     /// Where to write it, instead of standard output
     #[arg(long, short, value_name = "FILE", help_heading = "Output")]
     pub output: Option<PathBuf>,
+    /// Check again whenever a file changes, until Ctrl-C
+    #[arg(long, conflicts_with_all = ["stdin", "fix", "diff_fix", "update_baseline"], help_heading = "Input")]
+    pub watch: bool,
+    /// Where to keep what files came to, for the next time [default: luascale/check in the user's
+    /// folder of caches]
+    #[arg(long, value_name = "DIR", help_heading = "Cache")]
+    pub cache_dir: Option<PathBuf>,
+    /// Check every file anew, and keep nothing
+    #[arg(long, help_heading = "Cache")]
+    pub no_cache: bool,
     /// Longest time to load a file
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = duration)]
     #[arg(help_heading = "Limits of policy code")]

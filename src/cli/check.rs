@@ -1,11 +1,12 @@
 //! `luascale check`: finds faults in policies. May import: everything.
 
 use super::args::{Check, CheckFormat, FailOnArg};
+use super::cache::{self, Asked, Cache};
 use super::edited::Edited;
 use super::failure::{Failure, status};
 use super::project::{Gathered, Project};
 use super::terminal::Terminal;
-use super::{Outcome, files, jobs, known};
+use super::{Outcome, files, jobs, known, watch};
 use crate::config::FailOn;
 use crate::lint::baseline::Texts;
 use crate::lint::{self, Checked, Group, Review, Settings, settings};
@@ -25,6 +26,25 @@ const MOST_PASSES: usize = 10;
 
 /// Runs the command.
 pub fn run(args: &Check, terminal: &Terminal) -> Outcome {
+    let binary =
+        own_binary().map_err(|e| Failure::environment(format!("cannot find luascale's own binary: {e}")))?;
+    let folder = args.cache_dir.clone().or_else(cache::default_folder).filter(|_| !args.no_cache);
+    let cache = folder.map(|folder| Cache::new(folder, &binary));
+    let round = || {
+        let outcome = once(args, terminal, &binary, cache.as_ref());
+        if let Some(cache) = &cache {
+            cache.finish();
+            if let Some(folder) = args.cache_dir.as_ref().filter(|_| cache.is_broken()) {
+                let folder = files::shown(folder);
+                terminal.say(&format!("nothing could be kept in {folder}; the check is whole all the same"));
+            }
+        }
+        outcome
+    };
+    if args.watch { watch::run(args, terminal, &round) } else { round() }
+}
+
+fn once(args: &Check, terminal: &Terminal, binary: &Path, cache: Option<&Cache>) -> Outcome {
     let mut edited = Edited::default();
     if args.stdin {
         edited.given = Some(given(args)?);
@@ -44,7 +64,7 @@ pub fn run(args: &Check, terminal: &Terminal) -> Outcome {
         }
     }
     let settings: Vec<Settings> = projects.iter().map(|project| asked(project, args)).collect();
-    let work = Work { projects: &projects, settings: &settings, args, today: today() };
+    let work = Work { projects: &projects, settings: &settings, args, today: today(), binary, cache };
     let Seen { checked, mut review } = work.until_fixed(&mut edited, terminal)?;
     if args.diff_fix {
         terminal.print(&edited.diff(), args.output.as_deref())?;
@@ -110,6 +130,8 @@ struct Work<'a> {
     settings: &'a [Settings],
     args: &'a Check,
     today: jiff::civil::Date,
+    binary: &'a Path,
+    cache: Option<&'a Cache>,
 }
 
 /// What came of checking everything once.
@@ -217,8 +239,6 @@ fn unknown_names(project: &Project) -> Vec<Finding> {
 /// Every file once, by its own rules: by project, in the order of names.
 fn look(work: &Work<'_>, edited: &Edited, terminal: &Terminal) -> Result<Vec<Vec<Checked>>, Failure> {
     let limits = Limits { load_ms: work.args.load_timeout, ..Limits::default() };
-    let binary =
-        own_binary().map_err(|e| Failure::environment(format!("cannot find luascale's own binary: {e}")))?;
     let files: Vec<(&Project, &PathBuf)> = work.files().collect();
     let progress = terminal.progress("check");
     let done = std::sync::atomic::AtomicUsize::new(0);
@@ -226,7 +246,7 @@ fn look(work: &Work<'_>, edited: &Edited, terminal: &Terminal) -> Result<Vec<Vec
         &files,
         || None,
         |worker: &mut Option<Worker>, _, (project, path)| {
-            let checked = file(worker, &binary, project, path, limits, edited);
+            let checked = file(worker, work, project, path, limits, edited);
             let done = done.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1;
             progress.set((done * 1000 / files.len()) as u64);
             checked
@@ -238,7 +258,7 @@ fn look(work: &Work<'_>, edited: &Edited, terminal: &Terminal) -> Result<Vec<Vec
 
 fn file(
     worker: &mut Option<Worker>,
-    binary: &Path,
+    work: &Work<'_>,
     project: &Project,
     path: &Path,
     limits: Limits,
@@ -271,7 +291,21 @@ fn file(
         catalogue: project.catalogue.clone(),
         limits,
     };
-    match ask(worker, binary, &Modules { project, edited }, request) {
+    let modules = Modules { project, edited };
+    let slot = work.cache.and_then(|cache| cache.slot(&request));
+    let kept = slot.as_ref().and_then(|slot| slot.get(&request, &modules));
+    let checked = kept.map_or_else(
+        || {
+            let asked = Asked::new(&modules);
+            let checked = ask(worker, work.binary, &asked, request.clone())?;
+            if let Some(slot) = &slot {
+                slot.put(&request, &asked, &checked);
+            }
+            Ok(checked)
+        },
+        Ok,
+    );
+    match checked {
         Ok(mut checked) => {
             checked.sources.extend(project.config_source.clone());
             Ok(checked)
@@ -286,7 +320,7 @@ fn file(
 fn ask(
     worker: &mut Option<Worker>,
     binary: &Path,
-    modules: &Modules<'_>,
+    modules: &dyn crate::lua::Modules,
     request: LoadRequest,
 ) -> Result<Checked, Lost> {
     if worker.as_ref().is_some_and(Worker::is_lost) {

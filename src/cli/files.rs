@@ -158,28 +158,26 @@ pub fn source(name: &str, bytes: Vec<u8>) -> Result<Source, Finding> {
     }
 }
 
-/// The Lua files below a folder, sorted; hidden folders and links to folders are left out.
+/// The Lua files below a folder, sorted. Hidden files and folders, links to folders, and what
+/// `.gitignore`, `.ignore` and `.git/info/exclude` name are left out; the folder itself never is,
+/// since somebody asked for it. What one person's own git ignores plays no part: a check gives the
+/// same everywhere.
 ///
 /// # Errors
 /// Where a folder cannot be read.
 pub fn lua_files(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let mut walk = ignore::WalkBuilder::new(folder);
+    walk.max_depth(Some(MAX_DEPTH + 1)).git_global(false).require_git(false);
     let mut found = Vec::new();
-    let mut open = vec![(folder.to_owned(), 0)];
-    while let Some((folder, depth)) = open.pop() {
-        let fail = |e: std::io::Error| {
-            Failure::environment(format!("cannot read the folder {}: {}", shown(&folder), said(&e)))
-        };
-        for entry in std::fs::read_dir(&folder).map_err(fail)? {
-            let entry = entry.map_err(fail)?;
-            let path = entry.path();
-            let kind = entry.file_type().map_err(fail)?;
-            let hidden = entry.file_name().as_encoded_bytes().first() == Some(&b'.');
-            if kind.is_dir() && !hidden && depth < MAX_DEPTH {
-                open.push((path, depth + 1));
-            } else if !kind.is_dir() && !hidden && path.extension().is_some_and(|e| e == "lua" || e == "luau")
-            {
-                found.push(path);
-            }
+    for entry in walk.build() {
+        let entry = entry.map_err(|error| {
+            let why = error.io_error().map_or_else(|| error.to_string(), said);
+            Failure::environment(format!("cannot read a folder in {}: {why}", shown(folder)))
+        })?;
+        let is_folder = entry.file_type().is_some_and(|kind| kind.is_dir());
+        let path = entry.into_path();
+        if !is_folder && path.extension().is_some_and(|e| e == "lua" || e == "luau") {
+            found.push(path);
         }
     }
     found.sort();
@@ -190,7 +188,15 @@ pub fn lua_files(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
 /// the terminal escaped.
 pub fn shown(path: &Path) -> String {
     let text = path.to_string_lossy().replace('\\', "/");
-    let text = text.strip_prefix("./").unwrap_or(&text);
+    escaped(text.strip_prefix("./").unwrap_or(&text))
+}
+
+/// A word of a command line, with characters that would steer the terminal escaped.
+pub fn shown_word(word: &std::ffi::OsStr) -> String {
+    escaped(&word.to_string_lossy())
+}
+
+fn escaped(text: &str) -> String {
     text.chars()
         .flat_map(|c| if steers(c) { c.escape_default().collect::<Vec<_>>() } else { vec![c] })
         .collect()

@@ -1,6 +1,7 @@
 //! The command line: arguments in, an exit status out. May import: everything.
 
 mod args;
+mod cache;
 mod check;
 mod dry_run;
 mod edited;
@@ -15,6 +16,7 @@ mod project;
 mod rules;
 mod terminal;
 mod test;
+mod watch;
 
 use crate::worker;
 use args::{Cli, Command};
@@ -44,12 +46,7 @@ fn parsed() -> u8 {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            // Help goes to standard output and is no mistake; the rest is.
-            let _ = error.print();
-            return match error.kind() {
-                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => status::CLEAN,
-                _ => status::USAGE,
-            };
+            return misread(&error);
         }
     };
     let terminal = Terminal::new(cli.color);
@@ -67,6 +64,24 @@ fn parsed() -> u8 {
         terminal.say(&failure.to_string());
         failure.status()
     })
+}
+
+/// A command line that names no command to run: help, which goes to standard output and is no
+/// mistake, or what is wrong with it.
+fn misread(error: &clap::Error) -> u8 {
+    // What was typed may carry what steers a terminal, and clap shows it as it is. Where there
+    // is such a word, the same is asked again with that escaped.
+    let typed: Vec<String> = std::env::args_os().map(|word| files::shown_word(&word)).collect();
+    let again = Cli::try_parse_from(&typed).err().filter(|again| again.kind() == error.kind());
+    let help = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+    match again.as_ref().unwrap_or(error).print() {
+        Err(lost) if help && lost.kind() != std::io::ErrorKind::BrokenPipe => {
+            let _ = writeln!(std::io::stderr(), "error: cannot write to standard output: {lost}");
+            status::ENVIRONMENT
+        }
+        _ if help => status::CLEAN,
+        _ => status::USAGE,
+    }
 }
 
 /// The other end of [`worker::Worker`].

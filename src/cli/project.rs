@@ -143,7 +143,7 @@ fn no_policy(path: &Path) -> Failure {
 }
 
 /// The folder that holds a path.
-fn parent(path: &Path) -> &Path {
+pub fn parent(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),

@@ -51,6 +51,15 @@ impl Terminal {
         let _ = writeln!(AutoStream::new(io::stderr(), self.choice).lock(), "{}", report::safe(text));
     }
 
+    /// Makes room for a report that takes the place of the one before; where nobody looks, an
+    /// empty line parts them.
+    pub fn clear(&self) {
+        let mut stdout = io::stdout().lock();
+        let clear: &[u8] = if stdout.is_terminal() { b"\x1b[2J\x1b[3J\x1b[H" } else { b"\n" };
+        // A reader that is gone is told by the report itself.
+        let _ = stdout.write_all(clear).and_then(|()| stdout.flush());
+    }
+
     /// Findings on standard error, most important first.
     pub fn findings(&self, findings: &[Finding], sources: &[Source], layout: &Layout) {
         if findings.is_empty() {

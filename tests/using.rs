@@ -1,0 +1,272 @@
+//! `luascale check` day after day: what it keeps between runs, what it watches, which files it
+//! takes, and what it makes of files that are no good.
+#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod support;
+
+use proptest::prelude::*;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+use support::Folder;
+
+const GOOD: &str = "policy \"web\" {
+  replicas = { min = 2, max = 10 },
+  metrics = { cpu = { unit = \"ratio\", per = \"replica\", saturation = 1 } },
+  track = { cpu = 0.5 },
+}
+";
+
+fn bad(name: &str) -> String {
+    GOOD.replace("web", name).replace("  track", "  interval = \"15s\",\n  interval = \"30s\",\n  track")
+}
+
+/// Versions of the files of a project; an empty text is no file.
+const FILES: [(&str, &[&str]); 4] = [
+    (
+        "p/web.lua",
+        &[
+            "local lib = require \"lib.hot\"\npolicy \"w\" { replicas = { max = 3 }, metrics = { cpu = { unit = \"ratio\", per = \"replica\" } }, track = { cpu = lib.hot } }\n",
+            "policy \"w\" { replicas = { max = 3 }, metrics = { cpu = { unit = \"ratio\", per = \"replica\" } }, track = { cpu = 0.5 }, interval = \"15s\", interval = \"15s\" }\n",
+            "-- luascale: allow-file(duplicate-key): generated until 2020-01-01\nlocal lib = require \"lib.hot\"\npolicy \"w\" { replicas = { max = lib.max } }\n",
+            "policy \"w\" {\n",
+        ],
+    ),
+    (
+        "lib/hot.lua",
+        &[
+            "return { hot = 0.5, max = 3 }\n",
+            "return { hot = 80, max = \"three\" }\n",
+            "local unused = 1\nreturn { hot = 0.5, hot = 0.6, max = 0 }\n",
+            "return {",
+            "",
+        ],
+    ),
+    (
+        "luascale.yaml",
+        &[
+            "",
+            "lint: { ignore: [ language ] }\n",
+            "policies:\n  p/job.lua: { replicas: { max: 5 }, metrics: { cpu: { unit: ratio } } }\n",
+            "policies:\n  p/job.lua: { replicas: { min: 9, max: 5 } }\nlint: { fail_on: never }\n",
+            "lint: { slect: [] }\n",
+        ],
+    ),
+    (
+        "p/job.lua",
+        &[
+            "if metrics.cpu > 0.8 then scale_out() end\n",
+            "if metrics.cpu > 80 then scale_out(1, 2) end\n",
+            "local x = 1\n",
+        ],
+    ),
+];
+
+/// A step: a file by index takes a version by index; one past the files garbles the cache.
+fn steps() -> impl Strategy<Value = Vec<(usize, usize)>> {
+    prop::collection::vec((0..FILES.len() + 1, 0..5usize), 3..8)
+}
+
+fn entries(cache: &Path) -> Vec<PathBuf> {
+    let mut out = Vec::new();
+    for shard in std::fs::read_dir(cache).into_iter().flatten().map(|e| e.unwrap().path()) {
+        out.extend(std::fs::read_dir(shard).into_iter().flatten().map(|e| e.unwrap().path()));
+    }
+    out.sort();
+    out
+}
+
+/// Cuts, garbles, empties or swaps what was kept.
+fn garble(cache: &Path, how: usize) {
+    let all = entries(cache);
+    for (at, path) in all.iter().enumerate() {
+        let mut bytes = std::fs::read(path).unwrap();
+        let middle = bytes.len() / 2;
+        match how {
+            0 => bytes.truncate(middle),
+            1 => bytes[middle] ^= 1,
+            2 => bytes.clear(),
+            3 => bytes = std::fs::read(&all[(at + 1) % all.len()]).unwrap(),
+            _ => bytes.extend_from_slice(b"more"),
+        }
+        std::fs::write(path, bytes).unwrap();
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_is_kept_never_changes_what_is_told(steps in steps()) {
+        let first: Vec<(&str, &str)> =
+            FILES.iter().map(|(path, texts)| (*path, texts[0])).filter(|(_, text)| !text.is_empty()).collect();
+        let (folder, cache) = (Folder::with(&first), tempfile::tempdir().unwrap());
+        let kept = cache.path().to_str().unwrap();
+        for (file, version) in steps {
+            match FILES.get(file) {
+                Some((path, texts)) => match texts[version % texts.len()] {
+                    "" => drop(std::fs::remove_file(folder.path().join(path))),
+                    text => drop(folder.write(path, text.as_bytes())),
+                },
+                None => garble(cache.path(), version),
+            }
+            let fresh = folder.luascale(&["check", ".", "--no-cache", "--format", "json"]);
+            for _ in 0..2 {
+                let ran = folder.luascale(&["check", ".", "--cache-dir", kept, "--format", "json"]);
+                prop_assert_eq!((ran.status, &ran.stdout, &ran.stderr), (fresh.status, &fresh.stdout, &fresh.stderr));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_cache_that_cannot_be_written_changes_nothing_and_is_told_of() {
+    let folder = Folder::with(&[("web.lua", &bad("web")), ("file", "")]);
+    let plain = folder.luascale(&["check", "web.lua"]).expect(1);
+    for place in ["file", "file/below"] {
+        let ran = folder.luascale(&["check", "web.lua", "--cache-dir", place]).expect(1);
+        assert_eq!(ran.stdout, plain.stdout);
+        assert!(ran.stderr.contains("nothing could be kept in file"), "{}", ran.stderr);
+    }
+    // Without a home there is no folder for it.
+    assert_eq!(folder.luascale(&["check", "web.lua"]).expect(1).stdout, plain.stdout);
+    // With one, that is where it is.
+    let home = tempfile::tempdir().unwrap();
+    let env = [("XDG_CACHE_HOME", home.path().to_str().unwrap())];
+    folder.luascale_with(&["check", "web.lua", "--no-cache"], &env).expect(1);
+    assert_eq!(entries(&home.path().join("luascale/check")).len(), 0);
+    folder.luascale_with(&["check", "web.lua"], &env).expect(1);
+    assert_eq!(entries(&home.path().join("luascale/check")).len(), 1);
+}
+
+#[test]
+fn two_at_once_share_a_cache() {
+    let texts: Vec<(String, String)> =
+        (0..20).map(|n| (format!("p{n}.lua"), bad(&format!("p{n}")))).collect();
+    let files: Vec<(&str, &str)> = texts.iter().map(|(path, text)| (&**path, &**text)).collect();
+    let folder = Folder::with(&files);
+    let plain = folder.luascale(&["check", "--no-cache", "--format", "json"]).expect(1);
+    for _ in 0..2 {
+        let all: Vec<support::Ran> = std::thread::scope(|scope| {
+            let run = || folder.luascale(&["check", "--cache-dir", "cache", "--format", "json"]);
+            let threads: Vec<_> = (0..3).map(|_| scope.spawn(run)).collect();
+            threads.into_iter().map(|t| t.join().unwrap()).collect()
+        });
+        for ran in all {
+            assert_eq!(ran.expect(1).stdout, plain.stdout);
+        }
+    }
+    assert_eq!(entries(&folder.path().join("cache")).len(), 20);
+}
+
+#[test]
+fn a_check_that_met_a_deadline_is_not_kept() {
+    let folder =
+        Folder::with(&[("slow.lua", "policy \"a\" { replicas = { max = 3 } }\nwhile true do end\n")]);
+    let check = ["check", "slow.lua", "--cache-dir", "cache", "--load-timeout", "50ms"];
+    folder.luascale(&check).expect(1).says("limit-exceeded");
+    assert_eq!(entries(&folder.path().join("cache")).len(), 0);
+}
+
+/// A check that watches, and the lines that it prints.
+struct Watch {
+    child: Child,
+    lines: Receiver<String>,
+}
+
+impl Watch {
+    fn start(folder: &Folder, args: &[&str]) -> Watch {
+        let args = [&["check", "--watch"], args].concat();
+        let mut command = folder.command(&args, &[]);
+        // One pipe for both, so that lines come in the order written.
+        let (reader, writer) = std::io::pipe().unwrap();
+        let both = (writer.try_clone().unwrap(), writer);
+        let child = command.stdin(Stdio::null()).stdout(both.0).stderr(both.1).spawn().unwrap();
+        let (send, lines) = channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(reader).lines().map_while(Result::ok) {
+                let _ = send.send(line);
+            }
+        });
+        Watch { child, lines }
+    }
+
+    /// Waits for a line that has a part.
+    #[track_caller]
+    fn until(&self, part: &str) {
+        let mut seen = Vec::new();
+        loop {
+            match self.lines.recv_timeout(Duration::from_secs(60)) {
+                Ok(line) if line.contains(part) => return,
+                Ok(line) => seen.push(line),
+                Err(error) => panic!("no {part:?} ({error}) in\n{}", seen.join("\n")),
+            }
+        }
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn a_watched_check_follows_files_that_change_appear_and_vanish_until_it_is_interrupted() {
+    let folder = Folder::with(&[("p/web.lua", GOOD)]);
+    let mut watch = Watch::start(&folder, &["p"]);
+    let says = |part: &str| {
+        watch.until(part);
+        watch.until("watching for changes");
+    };
+    says("1 file checked, nothing found");
+    folder.write("p/web.lua", bad("web").as_bytes());
+    says("1 warning in 1 file");
+    // A file in a folder that was not there.
+    folder.write("p/deep/er/api.lua", bad("api").as_bytes());
+    says("2 warnings in 2 files");
+    std::fs::remove_dir_all(folder.path().join("p/deep")).unwrap();
+    says("1 warning in 1 file");
+    folder.write("p/luascale.yaml", b"lint: { ignore: [ duplicate-key ] }\n");
+    says("nothing found");
+    folder.write("p/luascale.yaml", b"lint: { ignor: [] }\n");
+    says("no `ignor`");
+    std::fs::remove_dir_all(folder.path().join("p")).unwrap();
+    says("there is no p");
+    folder.write("p/web.lua", GOOD.as_bytes());
+    says("1 file checked, nothing found");
+    #[cfg(unix)]
+    {
+        use std::os::unix::process::ExitStatusExt;
+        let pid = rustix::process::Pid::from_child(&watch.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+        assert_eq!(watch.child.wait().unwrap().signal(), Some(2));
+    }
+}
+
+#[test]
+fn ignored_files_are_left_out_of_folders_and_checked_when_named() {
+    let folder = Folder::with(&[
+        (".gitignore", "/out/\n*.gen.lua\n"),
+        ("a/.gitignore", "!keep.gen.lua\n"),
+        ("a/web.lua", &bad("web")),
+        ("a/x.gen.lua", &bad("x")),
+        ("a/keep.gen.lua", &bad("keep")),
+        ("out/api.lua", &bad("api")),
+        (".hidden/h.lua", &bad("h")),
+    ]);
+    for git in [false, true] {
+        if git {
+            std::fs::create_dir_all(folder.path().join(".git/info")).unwrap();
+            folder.write(".git/info/exclude", b"web.lua\n");
+        }
+        let found = if git { "1 warning in 1 file" } else { "2 warnings in 2 files" };
+        folder.luascale(&["check"]).expect(1).says(found);
+        folder.luascale(&["check", "a/x.gen.lua", "a/web.lua"]).expect(1).says("2 warnings in 2 files");
+        folder.luascale(&["check", "out"]).expect(1).says("1 warning in 1 file");
+        folder.luascale(&["check", ".hidden"]).expect(1).says("1 warning in 1 file");
+    }
+}
