@@ -13,6 +13,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// Steps done so far.
 static STEPS: AtomicU64 = AtomicU64::new(0);
 
+/// How many steps were done so far: a test wants to know where it may have one fail.
+pub fn steps() -> u64 {
+    STEPS.load(Ordering::Relaxed)
+}
+
 /// What a test has go wrong: `kill:7` or `full:7`, at the seventh step and (full) from then on.
 /// Builds with debug assertions alone look for it.
 const FAULT: &str = "LUASCALE_TEST_FAULT";
@@ -145,6 +150,18 @@ pub fn append(file: &mut File, bytes: &[u8]) -> io::Result<()> {
 pub fn sync_folder(folder: Option<&Path>) -> io::Result<()> {
     let folder = folder.filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+}
+
+/// What a disk's error means, in words.
+pub fn said(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "there is no such file".into(),
+        io::ErrorKind::PermissionDenied => "permission denied".into(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "the disk is full".into(),
+        io::ErrorKind::ReadOnlyFilesystem => "it is on a file system that is read-only".into(),
+        io::ErrorKind::FileTooLarge => "it would be larger than this process may write".into(),
+        _ => error.to_string(),
+    }
 }
 
 /// A hidden name beside a file, for what is to take its place.

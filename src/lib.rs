@@ -20,6 +20,7 @@
 //! | `worker` | the child process: spawn, protocol, limits, deadline, kill | the core |
 //! | `config` | luascale.yaml | the core |
 //! | `disk` | writing so that a kill or a full disk leaves the old state or the new one | the core |
+//! | `ledger` | what was done to targets, a chain of lines | the core, disk |
 //! | `target` | where policies are applied to: directory | the core, disk |
 //! | `cli` | arguments, failures, one file a command | everything |
 
@@ -29,6 +30,7 @@ pub mod cli;
 pub mod config;
 pub mod decide;
 pub mod disk;
+pub mod ledger;
 pub mod lint;
 pub mod lua;
 pub mod model;

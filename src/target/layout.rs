@@ -179,17 +179,7 @@ pub fn json<T: Serialize>(value: &T) -> Vec<u8> {
 
 /// Makes an error of what the disk said.
 pub fn failed<'a>(verb: &'a str, path: &'a Path) -> impl Fn(io::Error) -> Error + 'a {
-    move |error| {
-        let why = match error.kind() {
-            io::ErrorKind::NotFound => "there is no such file".to_owned(),
-            io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "the disk is full".to_owned(),
-            io::ErrorKind::ReadOnlyFilesystem => "it is on a file system that is read-only".to_owned(),
-            io::ErrorKind::FileTooLarge => "the file would be larger than is allowed here".to_owned(),
-            _ => error.to_string(),
-        };
-        Error::Unavailable(format!("cannot {verb} {}: {why}", path.display()))
-    }
+    move |error| Error::Unavailable(format!("cannot {verb} {}: {}", path.display(), disk::said(&error)))
 }
 
 #[cfg(test)]
