@@ -77,7 +77,8 @@ impl Directory {
                 }
                 read.lineage
             }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            // Not there, or not even its folder is one.
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
                 unused(path)?;
                 Identity::NEW.to_owned()
             }
