@@ -21,12 +21,16 @@
 //! | `config` | luascale.yaml | the core |
 //! | `disk` | writing so that a kill or a full disk leaves the old state or the new one | the core |
 //! | `ledger` | what was done to targets, a chain of lines | the core, disk |
-//! | `target` | where policies are applied to: directory | the core, disk |
+//! | `target` | where policies are applied to: directory, kubernetes | the core, disk, cluster |
+//! | `cluster` | a connection to a Kubernetes API server | the core |
+//! | `source` | live sources, asked for one instant: Prometheus, Kubernetes | the core, cluster |
 //! | `cli` | arguments, failures, one file a command | everything |
 
 pub mod catalogue;
 pub mod change;
 pub mod cli;
+#[cfg(feature = "online")]
+pub mod cluster;
 pub mod config;
 pub mod decide;
 pub mod disk;
@@ -37,6 +41,8 @@ pub mod model;
 pub mod program;
 pub mod report;
 pub mod sim;
+#[cfg(feature = "online")]
+pub mod source;
 pub mod syntax;
 pub mod target;
 pub mod text;

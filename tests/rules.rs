@@ -6,6 +6,7 @@
 
 use luascale::catalogue::Table;
 use luascale::config;
+use luascale::lint::online::{DeclaredSecret, OnlineFacts, OnlineView};
 use luascale::lint::page::{Block, FixKind, Page};
 use luascale::lint::rules::{RULES, Rule};
 use luascale::lint::{self, Checked, Settings, fix};
@@ -32,8 +33,9 @@ struct Example {
 }
 
 /// Languages of blocks that are no Lua, and the names of their files.
-const OTHERS: [(&str, &str); 7] = [
+const OTHERS: [(&str, &str); 8] = [
     ("yaml", "luascale.yaml"),
+    ("yaml online", "online.yaml"),
     ("yaml samples", "samples.yaml"),
     ("yaml gateway", "gateway.yaml"),
     ("csv", "samples.csv"),
@@ -93,6 +95,7 @@ fn found(files: &[Source]) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut configured = None;
     let mut catalogue = Vec::new();
+    let mut facts = None;
     let options = ReadOptions { timezone: Some("UTC".into()), ..ReadOptions::default() };
     for file in files {
         match &*file.name {
@@ -101,6 +104,7 @@ fn found(files: &[Source]) -> Vec<Finding> {
                 findings.extend(wrong);
                 configured = Some((config, file.clone()));
             }
+            "online.yaml" => facts = Some(serde_yaml::from_str::<OnlineFacts>(&file.text).unwrap()),
             "gateway.yaml" => {
                 findings.extend(Table::new().with(std::slice::from_ref(file)).err().unwrap_or_default());
                 catalogue.push(file.clone());
@@ -134,6 +138,15 @@ fn found(files: &[Source]) -> Vec<Finding> {
             limits: Limits { load_ms: 20_000, ..Limits::default() },
         };
         checked.push(check::check(&request, &Found(&modules), Arc::new(|| 0)));
+    }
+    if let Some(facts) = &facts {
+        let policies: Vec<_> = checked.iter().flat_map(Checked::views).collect();
+        let declared = configured.iter().flat_map(|(config, source)| {
+            config.secrets.iter().map(move |s| DeclaredSecret { name: &s.name, env: &s.env, source })
+        });
+        let secrets: Vec<_> = declared.collect();
+        let view = OnlineView { policies: &policies, secrets: &secrets, facts };
+        findings.extend(lint::online::online(&view, &|_| true));
     }
     let settings = Settings::default();
     let group = lint::Group { files: &checked, settings: &settings };

@@ -107,6 +107,13 @@ pub struct Check {
     /// Take what was cured out of the baseline; where there is none yet, write one of all findings
     #[arg(long, help_heading = "Rules")]
     pub update_baseline: bool,
+    /// Ask the servers that policies name too, reading only: Prometheus for their queries, Kubernetes
+    /// (KUBECONFIG) for their targets
+    #[arg(long, conflicts_with_all = ["diff_fix", "update_baseline"], help_heading = "Online")]
+    pub online: bool,
+    /// The Prometheus of queries that name none [env: LUASCALE_PROMETHEUS_URL]
+    #[arg(long, value_name = "URL", requires = "online", help_heading = "Online")]
+    pub prometheus: Option<String>,
     /// Check standard input, as the one PATH (which need not be there)
     #[arg(long, conflicts_with = "fix", requires = "paths", help_heading = "Input")]
     pub stdin: bool,

@@ -6,7 +6,7 @@ use super::edited::Edited;
 use super::failure::{Failure, status};
 use super::project::{Gathered, Project};
 use super::terminal::Terminal;
-use super::{Outcome, files, jobs, known, watch};
+use super::{Outcome, files, jobs, known, online, watch};
 use crate::config::FailOn;
 use crate::lint::baseline::Texts;
 use crate::lint::{self, Checked, Group, Review, Settings, settings};
@@ -65,12 +65,19 @@ fn once(args: &Check, terminal: &Terminal, binary: &Path, cache: Option<&Cache>)
     }
     let settings: Vec<Settings> = projects.iter().map(|project| asked(project, args)).collect();
     let work = Work { projects: &projects, settings: &settings, args, today: today(), binary, cache };
-    let Seen { checked, mut review } = work.until_fixed(&mut edited, terminal)?;
+    let Seen { mut checked, mut review } = work.until_fixed(&mut edited, terminal)?;
     if args.diff_fix {
         terminal.print(&edited.diff(), args.output.as_deref())?;
         return Ok(if edited.files.is_empty() { status::CLEAN } else { status::FINDINGS });
     }
     edited.write()?;
+    let mut failures = Vec::new();
+    if args.online {
+        let asked = online::ask(args, &projects, &checked)?;
+        add(&mut checked, asked.findings);
+        review = work.review(&checked);
+        failures = asked.failures;
+    }
     let names: Vec<String> = work.files().map(|(_, path)| files::shown(path)).collect();
     let sources = all_sources(checked.iter().flatten(), sources);
     let base = files::base();
@@ -117,8 +124,13 @@ fn once(args: &Check, terminal: &Terminal, binary: &Path, cache: Option<&Cache>)
         ));
     }
     known.written.iter().for_each(|path| terminal.say(&format!("wrote {path}")));
+    failures.iter().for_each(|failure| terminal.say(&failure.to_string()));
     Ok(match failing {
         _ if wrong => status::USAGE,
+        // What was not asked is not known to be sound.
+        _ if !failures.is_empty() => {
+            failures.iter().map(Failure::status).max().unwrap_or(status::ENVIRONMENT)
+        }
         0 => status::CLEAN,
         _ => status::FINDINGS,
     })
@@ -166,10 +178,25 @@ impl Work<'_> {
 
     fn once(&self, edited: &Edited, terminal: &Terminal) -> Result<Seen, Failure> {
         let checked = look(self, edited, terminal)?;
+        let review = self.review(&checked);
+        Ok(Seen { checked, review })
+    }
+
+    fn review(&self, checked: &[Vec<Checked>]) -> Review {
         let groups: Vec<Group<'_>> =
             checked.iter().zip(self.settings).map(|(files, settings)| Group { files, settings }).collect();
-        let review = lint::review(&groups, self.today);
-        Ok(Seen { checked, review })
+        lint::review(&groups, self.today)
+    }
+}
+
+/// Hands findings to the files that they are about.
+fn add(checked: &mut [Vec<Checked>], findings: Vec<Finding>) {
+    for finding in findings {
+        let about = finding.labels.first().map(|label| label.source.clone());
+        let has = |file: &&mut Checked| file.sources.iter().any(|s| Some(&s.name) == about.as_ref());
+        if let Some(file) = checked.iter_mut().flatten().find(has) {
+            file.findings.push(finding);
+        }
     }
 }
 

@@ -12,6 +12,7 @@ mod jobs;
 mod known;
 mod manual;
 mod mapped;
+mod online;
 mod project;
 mod rules;
 mod terminal;

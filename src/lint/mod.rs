@@ -7,6 +7,7 @@
 pub mod baseline;
 pub mod fix;
 pub mod intervals;
+pub mod online;
 pub mod page;
 pub mod point;
 pub mod review;
@@ -48,6 +49,8 @@ pub enum Check {
     Set(fn(&[PolicyView<'_>], &mut Sink<'_>)),
     /// A policy's run on recorded metrics.
     Run(fn(&RunView<'_>, &mut Sink<'_>)),
+    /// What servers say about all policies of a check.
+    Online(fn(&online::OnlineView<'_>, &mut Sink<'_>)),
 }
 
 /// What a file is to the engine.

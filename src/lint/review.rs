@@ -112,7 +112,7 @@ fn looked(file: &Checked, check: Check) -> bool {
         Check::Elsewhere => true,
         Check::Tree(_) => file.parsed.is_sound(),
         Check::Policy(_) | Check::Set(_) => !file.policies.is_empty() && !broken(),
-        Check::Run(_) => false,
+        Check::Run(_) | Check::Online(_) => false,
     }
 }
 

@@ -9,6 +9,7 @@ mod flow;
 mod known;
 mod library;
 mod names;
+mod online;
 mod pairs;
 mod reads;
 mod sandbox;
@@ -58,6 +59,9 @@ macro_rules! rules {
 
 rules! {
     "absent-library" Check::Tree(names::absent),
+    "absent-replica-label" Check::Online(online::absent_replica_label),
+    "absent-secret" Check::Online(online::absent_secret),
+    "absent-target" Check::Online(online::absent_target),
     "activation-per-replica" Check::Elsewhere,
     "always-fires" Check::Policy(thresholds::always_fires),
     "assigned-global" Check::Elsewhere,
@@ -130,10 +134,16 @@ rules! {
     "parser-limit" Check::Elsewhere,
     "per-mismatch" Check::Elsewhere,
     "per-required" Check::Elsewhere,
+    "query-empty" Check::Online(online::empty),
+    "query-not-a-number" Check::Online(online::not_a_number),
+    "query-refused" Check::Online(online::refused),
+    "query-several" Check::Online(online::several),
+    "query-stale" Check::Online(online::stale),
     "rate-limit-without-direction" Check::Elsewhere,
     "ratio-for-percent" Check::Policy(thresholds::ratio_for_percent),
     "regions-over-total" Check::Elsewhere,
     "repeated-condition" Check::Tree(flow::repeated),
+    "replicas-outside-bounds" Check::Online(online::outside_bounds),
     "require-outside-root" Check::Tree(sandbox::require_outside),
     "reserved-name" Check::Elsewhere,
     "reversed-clamp" Check::Policy(reads::reversed_clamp),
@@ -152,6 +162,7 @@ rules! {
     "samples-several" Check::Elsewhere,
     "samples-unnamed" Check::Elsewhere,
     "samples-unreadable" Check::Elsewhere,
+    "second-scaler" Check::Online(online::second_scaler),
     "secret-as-text" Check::Tree(sandbox::secret_as_text),
     "self-assignment" Check::Tree(expressions::self_assignment),
     "several-actions" Check::Elsewhere,
