@@ -6,8 +6,10 @@
 pub mod approval;
 pub mod bundle;
 pub mod canonical;
+pub mod chain;
 pub mod live;
 pub mod plan;
+pub mod rollback;
 pub mod signers;
 pub mod stale;
 

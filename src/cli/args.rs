@@ -1,5 +1,8 @@
 //! What was typed. What it means is worked out by each command. May import: everything.
 
+pub use super::args_apply::{
+    Ledger, LedgerArgs, LedgerCommand, LedgerShow, LedgerVerify, LockArgs, Rollback, TextOrJson, Unlock,
+};
 use crate::sim::samples;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::{Path, PathBuf};
@@ -35,6 +38,12 @@ pub enum Command {
     DryRun(Box<DryRun>),
     /// Hold policies against the expectations in YAML samples
     Test(Box<Test>),
+    /// Make an earlier generation of a target live again, and hold it until git changes
+    Rollback(Rollback),
+    /// Take the lock of a run that is gone away from it
+    Unlock(Unlock),
+    /// Check or list what was done to a target
+    Ledger(Ledger),
     /// Run policy code for a parent process (internal)
     #[command(name = "__worker", hide = true)]
     Worker(Worker),

@@ -1,8 +1,10 @@
 //! The command line: arguments in, an exit status out. May import: everything.
 
 mod args;
+mod args_apply;
 mod cache;
 mod check;
+mod delivery;
 mod dry_run;
 mod edited;
 mod explain;
@@ -10,11 +12,14 @@ mod failure;
 mod files;
 mod jobs;
 mod known;
+mod ledger;
 mod manual;
 mod mapped;
 mod online;
 mod project;
+mod rollback;
 mod rules;
+mod targets;
 mod terminal;
 mod test;
 mod watch;
@@ -59,6 +64,9 @@ fn parsed() -> u8 {
         Command::Man => manual::man(&terminal),
         Command::DryRun(args) => dry_run::run(&args, &terminal),
         Command::Test(args) => test::run(&args, &terminal),
+        Command::Rollback(args) => rollback::run(&args, &terminal),
+        Command::Unlock(args) => ledger::unlock(&args, &terminal),
+        Command::Ledger(args) => ledger::run(&args, &terminal),
         Command::Worker(args) => return serve(args.memory),
     };
     outcome.unwrap_or_else(|failure| {

@@ -39,6 +39,11 @@ impl Terminal {
         Terminal { choice, width }
     }
 
+    /// Columns that there are.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
     /// How reports are laid out.
     pub fn layout(&self, ascii: bool, all_events: bool) -> Layout {
         let charset = if ascii { Charset::Ascii } else { Charset::Unicode };

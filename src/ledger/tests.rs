@@ -1,4 +1,5 @@
 use super::*;
+use crate::change::live::{Identity, Origin};
 
 fn entry(generation: u64) -> Entry {
     Entry {

@@ -5,10 +5,11 @@
 //! edge strips where nobody sees them. Policy code chooses names and prints lines, so every
 //! reporter treats each text of a run as hostile in its own format.
 //!
-//! May import: `text`, `model`, `decide`, `sim`, `lint`.
+//! May import: `text`, `model`, `decide`, `sim`, `change`, `lint`.
 
 pub mod chart;
 pub mod csv;
+pub mod delivered;
 pub mod explain;
 pub mod facts;
 mod fast;
@@ -18,6 +19,7 @@ pub mod hosts;
 pub mod html;
 pub mod json;
 pub mod kept;
+pub mod ledger;
 pub mod markdown;
 mod numbers;
 mod pack;

@@ -1,0 +1,68 @@
+//! `luascale rollback`: an earlier generation of a target, live again. May import: everything.
+
+use super::args::{Rollback, TextOrJson};
+use super::delivery::{self, Delivery};
+use super::failure::{Failure, status};
+use super::terminal::Terminal;
+use super::{Outcome, targets};
+use crate::change::chain::Did;
+use crate::change::rollback::{holds, operations};
+use crate::report::delivered::{self, Report};
+use crate::target::Origin;
+
+/// Runs the command.
+pub fn run(args: &Rollback, terminal: &Terminal) -> Outcome {
+    let opened = targets::configured(args.target.target.as_deref())?;
+    let (mut delivery, _) = Delivery::begin(&opened, &args.lock, terminal)?;
+    let live = opened.target.live()?;
+    let to = match args.to {
+        Some(to) => to,
+        None if live.serial > 1 => live.serial - 1,
+        None => {
+            let said = if live.serial == 0 {
+                format!("nothing was ever applied to {}", opened.target.shown())
+            } else {
+                "the live generation is the first one: there is none before it".into()
+            };
+            return Err(Failure::usage(said));
+        }
+    };
+    let wanted = opened.target.generation(to).map_err(|error| {
+        let kept: Vec<u64> = opened.target.history().unwrap_or_default().iter().map(|g| g.serial).collect();
+        let failure = Failure::from(error);
+        match (kept.first(), kept.last()) {
+            (Some(first), Some(last)) => failure.hint(format!("kept are the generations {first} to {last}")),
+            _ => failure,
+        }
+    })?;
+    let operations = operations(&live, &wanted);
+    let mut report = Report {
+        target: opened.target.shown(),
+        generation: live.serial,
+        rollback_of: Some(to),
+        operations: operations.iter().map(Did::from).collect(),
+        ..Report::default()
+    };
+    if !operations.is_empty() {
+        let commit =
+            opened.target.history()?.into_iter().find(|g| g.serial == to).and_then(|g| g.origin.commit);
+        let origin = Origin {
+            action: "rollback".into(),
+            commit,
+            actor: delivery::actor(),
+            rollback_of: Some(to),
+            ..Origin::default()
+        };
+        let hold = holds(&live, &operations);
+        report.held = operations.iter().map(|o| o.id.clone()).filter(|id| hold.contains_key(id)).collect();
+        let done = delivery.deliver(origin, hold, operations, live.serial)?;
+        report.generation = done.outcome.generation.serial;
+        report.ledger = done.head;
+    }
+    let text = match args.format {
+        TextOrJson::Text => delivered::text(&report),
+        TextOrJson::Json => delivered::json(&report),
+    };
+    terminal.print(&text, None)?;
+    Ok(status::CLEAN)
+}

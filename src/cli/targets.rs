@@ -1,0 +1,91 @@
+//! Opens the target that a command is about. May import: everything.
+
+use super::failure::Failure;
+use super::files;
+use super::project::parent;
+use crate::config::{self, Apply};
+use crate::target::directory::{Directory, KIND};
+use crate::target::{Error, Target};
+use std::path::{Path, PathBuf};
+
+/// A target and where its ledger lies.
+pub struct Opened {
+    /// The target.
+    pub target: Box<dyn Target>,
+    /// The ledger.
+    pub ledger: PathBuf,
+}
+
+/// Opens the target that `--target` names: a kind under `apply:`, or `directory:PATH` from the
+/// working directory; without it the only one under `apply:`. Paths there start at `folder`, that
+/// of luascale.yaml. Nothing is made.
+///
+/// # Errors
+/// No target, one that is not known, one that cannot be opened.
+pub fn open(asked: Option<&str>, apply: &Apply, folder: &Path) -> Result<Opened, Failure> {
+    let configured = apply.directory.as_ref().map(|path| folder.join(&path.value));
+    match asked.map(|asked| asked.split_once(':').unwrap_or((asked, ""))) {
+        Some((KIND, path)) if !path.is_empty() => directory(Path::new(path)),
+        None | Some((KIND, _)) => match configured {
+            Some(path) => directory(&path),
+            None => Err(Failure::usage("there is no target: luascale.yaml has no `apply:`").hint(
+                "write `apply: { directory: { path: live/ } }` there, or give --target directory:PATH",
+            )),
+        },
+        Some((kind, _)) => Err(Failure::usage(format!("no kind of target is named {kind}"))
+            .hint("there is `directory`, and `directory:PATH`")),
+    }
+}
+
+/// Opens the target that `--target` names, or that the nearest luascale.yaml upward has, as it
+/// lies on the disk: for what an operator does to a target, which needs no repository.
+///
+/// # Errors
+/// As [`open`]; a luascale.yaml that cannot be used.
+pub fn configured(asked: Option<&str>) -> Result<Opened, Failure> {
+    let Some(path) = files::upward(Path::new("."), config::FILE_NAME) else {
+        return open(asked, &Apply::default(), Path::new("."));
+    };
+    let name = files::shown(&path);
+    let bytes = files::read_limited(&path, files::MAX_SOURCE)
+        .map_err(|why| Failure::usage(format!("cannot read {name}: {why}")))?;
+    let source = files::source(&name, bytes).map_err(|finding| Failure::usage(finding.message))?;
+    let (config, findings) = config::parse(&source);
+    if let Some(finding) = findings.first().filter(|_| !asked.is_some_and(|asked| asked.contains(':'))) {
+        return Err(Failure::usage(format!("{name} cannot be used: {}", finding.message))
+            .hint("luascale check shows all that is wrong in it"));
+    }
+    open(asked, &config.apply, parent(&path))
+}
+
+fn directory(path: &Path) -> Result<Opened, Failure> {
+    let target = Directory::open(path)?;
+    Ok(Opened { target: Box::new(target), ledger: Directory::ledger(path) })
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Failure {
+        let said = Failure::environment(error.to_string());
+        match error {
+            Error::Locked(lock) => Failure::environment(format!(
+                "another apply is at work: {} holds the lock {} since {}, last heard of at {}",
+                lock.holder, lock.id, lock.acquired, lock.renewed
+            ))
+            .hint("wait for it with --lock-timeout 5m")
+            .hint(format!("where it is certain that it is gone: luascale unlock --id {}", lock.id)),
+            Error::Fenced(id) => Failure::environment(format!(
+                "the lock of this run ({id}) was taken away, so nothing more was written"
+            ))
+            .hint("see what is live with `luascale drift`, then run it again: it goes on where this ended"),
+            Error::Conflict { id, found } => Failure::environment(format!(
+                "conflict: {id}: {found} is live, neither what was there before nor what was to come; nothing was overwritten"
+            ))
+            .hint("somebody else changed it: see `luascale drift`"),
+            Error::Interrupted(id) => said
+                .hint("run `luascale apply` again to finish it")
+                .hint(format!("or leave it as it is: luascale unlock --id {id} --abandon")),
+            Error::Missing(_) => said.hint("`luascale ledger show` lists what was applied"),
+            _ => said,
+        }
+    }
+}
