@@ -24,6 +24,8 @@
 //! | `target` | where policies are applied to: directory, kubernetes | the core, disk, cluster |
 //! | `cluster` | a connection to a Kubernetes API server | the core |
 //! | `source` | live sources, asked for one instant: Prometheus, Kubernetes | the core, cluster |
+//! | `target` | where policies are applied to: directory | the core, disk |
+//! | `git` | a repository: revisions, snapshots, changed files | text, model |
 //! | `cli` | arguments, failures, one file a command | everything |
 
 pub mod catalogue;
@@ -35,6 +37,7 @@ pub mod config;
 pub mod decide;
 pub mod disk;
 pub mod ledger;
+pub mod git;
 pub mod lint;
 pub mod lua;
 pub mod model;

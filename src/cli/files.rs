@@ -1,10 +1,12 @@
 //! Files of a policy root: the policies in it, what they require, their samples. Edge.
+//! The root is a folder of the file system, or one of a snapshot of a repository.
 //!
 //! Nothing outside the root is read on behalf of policy code, by a symbolic link neither.
 
 #![expect(clippy::disallowed_methods, reason = "this is where the command reads files")]
 
 use super::failure::Failure;
+use crate::git::{self, Snapshot};
 use crate::lua::Modules;
 use crate::model::Finding;
 use crate::text::{Source, Span, steers};
@@ -21,12 +23,20 @@ pub const MAX_SAMPLE: u64 = 512 << 20;
 const MAX_DEPTH: usize = 32;
 
 /// The folder that `require` and sample paths start from.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Root {
     /// As it is shown and joined.
     pub folder: PathBuf,
-    /// With every link followed, to tell what is outside.
-    canonical: PathBuf,
+    place: Place,
+}
+
+/// What a root is a folder of.
+#[derive(Clone)]
+enum Place {
+    /// The file system: the folder with every link followed, to tell what is outside.
+    Disk(PathBuf),
+    /// A side of a repository, which follows no link.
+    Snapshot(Snapshot),
 }
 
 impl Root {
@@ -38,24 +48,14 @@ impl Root {
         let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
         let canonical = std::fs::canonicalize(folder)
             .map_err(|e| Failure::environment(format!("cannot enter {}: {e}", shown(folder))))?;
-        Ok(Root { folder: folder.to_owned(), canonical })
+        Ok(Root { folder: folder.to_owned(), place: Place::Disk(canonical) })
     }
 
-    /// A path below the root, with every link followed; a sentence where it is not there or
-    /// leads outside.
-    fn inside(&self, relative: &Path) -> Result<PathBuf, String> {
-        let escapes = relative.components().any(|c| !matches!(c, Component::Normal(_) | Component::CurDir));
-        if escapes {
-            return Err("it leads outside the policy root".into());
-        }
-        let path = self.folder.join(relative);
-        let real = std::fs::canonicalize(&path).map_err(|e| said(&e))?;
-        if real.starts_with(&self.canonical) {
-            Ok(path)
-        } else {
-            Err("a symbolic link leads outside the policy root".into())
-        }
+    /// A root at a folder of a snapshot; its path is from the repository's root on.
+    pub fn at(folder: &Path, snapshot: Snapshot) -> Root {
+        Root { folder: folder.to_owned(), place: Place::Snapshot(snapshot) }
     }
+
 
     /// Reads a policy or the configuration itself: a regular file below the root, wherever a
     /// symbolic link by its name leads.
@@ -63,12 +63,17 @@ impl Root {
     /// # Errors
     /// A sentence that says why it cannot be read.
     pub fn read_file(&self, path: &Path, limit: u64) -> Result<Vec<u8>, String> {
-        let real = std::fs::canonicalize(path).map_err(|e| said(&e))?;
-        if !real.starts_with(&self.canonical) {
-            return Err("a symbolic link leads outside the policy root".into());
+        match &self.place {
+            Place::Disk(canonical) => {
+                let real = std::fs::canonicalize(path).map_err(|e| said(&e))?;
+                if !real.starts_with(canonical) {
+                    return Err("a symbolic link leads outside the policy root".into());
+                }
+                regular(&real)?;
+                read_limited(&real, limit)
+            }
+            Place::Snapshot(snapshot) => snapshot.read(&git::from_path(path), limit),
         }
-        regular(&real)?;
-        read_limited(&real, limit)
     }
 
     /// Reads a file that the policy or the configuration names, relative to the root.
@@ -76,17 +81,33 @@ impl Root {
     /// # Errors
     /// A sentence that says why it cannot be read.
     pub fn read(&self, relative: &str, limit: u64) -> Result<Vec<u8>, String> {
-        let path = self.inside(Path::new(relative))?;
-        regular(&path)?;
-        read_limited(&path, limit)
+        let relative = Path::new(relative);
+        let escapes = relative.components().any(|c| !matches!(c, Component::Normal(_) | Component::CurDir));
+        if escapes {
+            return Err("it leads outside the policy root".into());
+        }
+        self.read_file(&self.folder.join(relative), limit)
+    }
+
+    /// The size of a file below the root in bytes, as far as it can be told without reading it.
+    pub fn size(&self, relative: &str) -> u64 {
+        let path = self.folder.join(relative);
+        match &self.place {
+            Place::Disk(_) => std::fs::metadata(path).map_or(0, |about| about.len()),
+            Place::Snapshot(snapshot) => snapshot.size(&git::from_path(&path)),
+        }
     }
 
     /// A path as it is written relative to the root, with `/` between its parts; `None` where
     /// it is not below it.
     pub fn relative(&self, path: &Path) -> Option<String> {
-        let real = std::fs::canonicalize(path).ok()?;
-        let below = real.strip_prefix(&self.canonical).ok()?;
-        Some(shown(below))
+        match &self.place {
+            Place::Disk(canonical) => {
+                let real = std::fs::canonicalize(path).ok()?;
+                Some(shown(real.strip_prefix(canonical).ok()?))
+            }
+            Place::Snapshot(_) => Some(shown(path.strip_prefix(&self.folder).ok()?)),
+        }
     }
 }
 

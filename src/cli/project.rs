@@ -1,10 +1,9 @@
 //! What a command works on: the policy files, their root, the configuration beside them.
 //! May import: everything.
 
-#![expect(clippy::disallowed_methods, reason = "whether a path is a folder decides what is meant")]
-
 use super::failure::Failure;
 use super::files::{self, Root};
+use super::store::{Given, Store};
 use crate::catalogue::Table;
 use crate::config::{self, Config};
 use crate::model::Finding;
@@ -58,43 +57,68 @@ impl From<Failure> for Unusable {
 }
 
 impl Project {
+    /// The projects on the disk that several paths belong to; see [`Project::gather_from`].
+    ///
+    /// # Errors
+    /// Those of [`Project::gather_from`].
+    pub fn gather(paths: &[PathBuf], given: bool) -> Result<Gathered, Failure> {
+        Project::gather_from(&Store::Disk, paths, given)
+    }
+
     /// The projects that the files of several paths belong to, each file once: that of the
     /// nearest luascale.yaml upward of the file, wherever the paths start; without one, of the
     /// file's own folder. Where a configuration cannot be used, its files stand in a project
-    /// without one. Where the text is `given`, the path need not be there.
+    /// without one. Where the text is `given`, the path need not be there; a path that a snapshot
+    /// does not have is passed over, and so is a folder of it without a policy.
     ///
     /// # Errors
     /// A path that is not there, a folder without a policy.
-    pub fn gather(paths: &[PathBuf], given: bool) -> Result<Gathered, Failure> {
+    pub fn gather_from(store: &Store<'_>, paths: &[PathBuf], given: bool) -> Result<Gathered, Failure> {
         let mut gathered = Gathered::default();
         let mut seen = BTreeSet::new();
         let mut folders = Vec::new();
+        // The nearest configuration of a folder.
+        let mut configs: BTreeMap<PathBuf, Option<PathBuf>> = BTreeMap::new();
         // By configuration; without one, by the file's own folder.
         let mut groups: BTreeMap<PathBuf, (PathBuf, Option<PathBuf>, Vec<PathBuf>)> = BTreeMap::new();
         for path in paths {
-            let folder = !given && is_folder(path)?;
-            let files = if folder { files::lua_files(path)? } else { vec![path.clone()] };
-            if files.is_empty() {
+            let folder = !given
+                && match store.given(path)? {
+                    Given::Folder => true,
+                    Given::File => lua(path)?,
+                    Given::Absent => continue,
+                };
+            let files = if folder { store.lua_files(path)? } else { vec![path.clone()] };
+            if files.is_empty() && matches!(store, Store::Disk) {
                 return Err(no_policy(path));
             }
             if folder {
                 gathered.folder = true;
-                folders.extend(std::fs::canonicalize(path));
+                folders.push(store.key(path));
             }
             for file in files {
-                if !seen.insert(std::fs::canonicalize(&file).unwrap_or_else(|_| file.clone())) {
+                if !seen.insert(store.key(&file)) {
                     continue;
                 }
-                let config = files::upward(parent(&file), config::FILE_NAME);
-                let root = parent(config.as_deref().unwrap_or(&file)).to_owned();
-                let key = std::fs::canonicalize(&root).unwrap_or_else(|_| root.clone());
+                let folder = store.parent(&file);
+                let config = match configs.get(folder) {
+                    Some(found) => found.clone(),
+                    None => {
+                        let found = store.upward(folder, config::FILE_NAME);
+                        configs.insert(folder.to_owned(), found.clone());
+                        found
+                    }
+                };
+                let root = store.parent(config.as_deref().unwrap_or(&file)).to_owned();
+                let key = store.key(&root);
                 groups.entry(key).or_insert_with(|| (root, config, Vec::new())).2.push(file);
             }
         }
         for (key, (root, config_path, files)) in groups {
             let whole = folders.iter().any(|folder| key.starts_with(folder));
-            let root = Root::new(&root)?;
-            let read = config_path.as_deref().map_or(Ok((Config::default(), None)), read_config);
+            let root = store.root(&root)?;
+            let read =
+                config_path.as_deref().map_or(Ok((Config::default(), None)), |path| read_config(&root, path));
             let read = read.and_then(|(config, source)| {
                 Ok((read_catalogue(&root, &config, source.as_ref())?, config, source))
             });
@@ -120,20 +144,15 @@ impl Project {
     }
 }
 
-/// Whether a path given on the command line is a folder, else a file to be read as Lua.
-fn is_folder(path: &Path) -> Result<bool, Failure> {
-    let about = std::fs::metadata(path).map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => Failure::usage(format!("there is no {}", files::shown(path)))
-            .hint("give a policy file, or a folder with policies in it"),
-        _ => Failure::environment(format!("cannot read {}: {error}", files::shown(path))),
-    })?;
+/// Says that a file is Lua, which is no folder; other files are not read as policies.
+fn lua(path: &Path) -> Result<bool, Failure> {
     let lua = path.extension().is_some_and(|e| e == "lua" || e == "luau");
-    if !about.is_dir() && path.extension().is_some() && !lua {
+    if path.extension().is_some() && !lua {
         return Err(Failure::usage(format!("{} is no Lua file", files::shown(path))).hint(
             "give a policy file (.lua), or a folder with policies in it; recordings go with --samples",
         ));
     }
-    Ok(about.is_dir())
+    Ok(false)
 }
 
 fn no_policy(path: &Path) -> Failure {
@@ -150,9 +169,9 @@ pub fn parent(path: &Path) -> &Path {
     }
 }
 
-fn read_config(path: &Path) -> Result<(Config, Option<Source>), Unusable> {
+fn read_config(root: &Root, path: &Path) -> Result<(Config, Option<Source>), Unusable> {
     let shown = files::shown(path);
-    let bytes = Root::new(parent(path))?
+    let bytes = root
         .read_file(path, files::MAX_SOURCE)
         .map_err(|why| Failure::usage(format!("cannot read {shown}: {why}")))?;
     let source = files::source(&shown, bytes)
