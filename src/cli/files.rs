@@ -56,7 +56,6 @@ impl Root {
         Root { folder: folder.to_owned(), place: Place::Snapshot(snapshot) }
     }
 
-
     /// Reads a policy or the configuration itself: a regular file below the root, wherever a
     /// symbolic link by its name leads.
     ///

@@ -271,8 +271,7 @@ impl Bench<'_> {
         let size = |path: &Path| std::fs::metadata(path).map_or(0, |m| m.len().min(files::MAX_SAMPLE));
         let given: u64 = self.work.samples.iter().map(|p| size(p)).sum();
         let mapped = self.work.projects.iter().flat_map(|project| {
-            let size =
-                |file: &config::SampleFile| project.root.size(&file.path.value).min(files::MAX_SAMPLE);
+            let size = |file: &config::SampleFile| project.root.size(&file.path.value).min(files::MAX_SAMPLE);
             project.config.samples.iter().map(move |entry| entry.files.iter().map(size).sum::<u64>())
         });
         let most = mapped.max().unwrap_or(0).max(given);

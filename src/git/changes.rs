@@ -75,7 +75,8 @@ impl Repo {
             let new = tree(after)?;
             repo.diff_tree_to_tree(old.as_ref(), new.as_ref(), Some(&mut options)).map_err(fail)?
         };
-        let moved = diff.deltas().filter(|d| !matches!(d.status(), Delta::Modified | Delta::Typechange)).count();
+        let moved =
+            diff.deltas().filter(|d| !matches!(d.status(), Delta::Modified | Delta::Typechange)).count();
         let mut find = DiffFindOptions::new();
         find.renames(true).for_untracked(true).rename_limit(MOST_COMPARED);
         if moved > MOST_COMPARED {
@@ -83,7 +84,9 @@ impl Repo {
         }
         diff.find_similar(Some(&mut find)).map_err(fail)?;
         let mut changes: Vec<FileChange> = diff.deltas().filter_map(|delta| told(&delta)).collect();
-        changes.sort_by(|a, b| (a.after.as_ref().or(a.before.as_ref())).cmp(&b.after.as_ref().or(b.before.as_ref())));
+        changes.sort_by(|a, b| {
+            (a.after.as_ref().or(a.before.as_ref())).cmp(&b.after.as_ref().or(b.before.as_ref()))
+        });
         Ok(changes)
     }
 }

@@ -228,8 +228,8 @@ impl Repo {
                 .hint("commit something first; `luascale diff` alone shows what is not committed");
         }
         let error = Error::usage(format!("no commit is named {name}"));
-        let near = crate::model::finding::did_you_mean(revision, self.names().iter().map(String::as_str))
-            .map(shown);
+        let near =
+            crate::model::finding::did_you_mean(revision, self.names().iter().map(String::as_str)).map(shown);
         match near {
             Some(near) => error.hint(format!("did you mean {near}?")),
             None if self.is_shallow() => error.hint(SHALLOW),

@@ -66,8 +66,11 @@ impl Repo {
         }
         let one = self.resolve(range)?.id;
         if self.workdir().is_none() {
-            return Err(Error::usage(format!("a bare repository has no work tree to compare {} with", shown(range)))
-                .hint(format!("name both sides: {}..HEAD", shown(range))));
+            return Err(Error::usage(format!(
+                "a bare repository has no work tree to compare {} with",
+                shown(range)
+            ))
+            .hint(format!("name both sides: {}..HEAD", shown(range))));
         }
         Ok(Range {
             before: Side::Commit(one),
@@ -136,7 +139,8 @@ impl Repo {
                     return Ok((short.to_string(), commit.id()));
                 }
             }
-            let all: Vec<_> = repo.branches(Some(git2::BranchType::Local)).into_iter().flatten().take(2).collect();
+            let all: Vec<_> =
+                repo.branches(Some(git2::BranchType::Local)).into_iter().flatten().take(2).collect();
             if let [Ok((only, _))] = all.as_slice()
                 && let Ok(commit) = only.get().peel_to_commit()
             {

@@ -170,9 +170,11 @@ impl Snapshot {
         let repo = self.repo.lock();
         let odb = repo.odb().map_err(|e| super::said(&e))?;
         let absent = |e: git2::Error| match e.code() {
-            ErrorCode::NotFound => "its content is not in this clone: a partial clone fetches it with `git fetch \
+            ErrorCode::NotFound => {
+                "its content is not in this clone: a partial clone fetches it with `git fetch \
                                     --refetch --no-filter`"
-                .to_string(),
+                    .to_string()
+            }
             _ => super::said(&e),
         };
         let (size, _) = odb.read_header(id).map_err(absent)?;
