@@ -7,11 +7,14 @@ pub mod approval;
 pub mod bundle;
 pub mod canonical;
 pub mod chain;
+pub mod code;
 pub mod live;
 pub mod plan;
 pub mod rollback;
 pub mod signers;
 pub mod stale;
+pub mod meaning;
+pub mod say;
 
 pub use bundle::Bundle;
 pub use plan::Plan;

@@ -13,6 +13,7 @@ mod dialect;
 mod errors;
 mod evaluate;
 mod facts;
+pub mod forms;
 pub mod literal;
 mod outline;
 mod place;
