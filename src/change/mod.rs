@@ -9,12 +9,12 @@ pub mod canonical;
 pub mod chain;
 pub mod code;
 pub mod live;
+pub mod meaning;
 pub mod plan;
 pub mod rollback;
+pub mod say;
 pub mod signers;
 pub mod stale;
-pub mod meaning;
-pub mod say;
 
 pub use bundle::Bundle;
 pub use plan::Plan;

@@ -92,14 +92,15 @@ impl<'a> Forms<'a> {
         let own = self.within(place);
         self.take(own, &mut form, &mut used);
         let own_names: BTreeSet<&str> = declared(own).into_iter().collect();
+        // A name of an enclosing function or loop: what it holds, the whole file says. Statements of
+        // the file itself, which follow, have none around them.
+        if used.iter().any(|name| self.inner.contains(name) && !own_names.contains(name.as_str())) {
+            let mut whole = self.file();
+            whole.code = format!("{}\u{1}{}", form.code, whole.code);
+            return whole;
+        }
         let mut taken: BTreeSet<usize> = BTreeSet::new();
         loop {
-            // A name of an enclosing function or loop: what it holds, the whole file says.
-            if used.iter().any(|name| self.inner.contains(name) && !own_names.contains(name.as_str())) {
-                let mut whole = self.file();
-                whole.code = format!("{}\u{1}{}", form.code, whole.code);
-                return whole;
-            }
             let next = self.declarations.iter().enumerate().find(|(at, declaration)| {
                 !taken.contains(at)
                     && declaration.span != place
@@ -153,7 +154,7 @@ impl<'a> Forms<'a> {
                     }
                 }
                 // Separators that may as well be left out.
-                Kind::Sign if token.is(";") && last.is_none_or(|t| !in_table(t)) => continue,
+                Kind::Sign if token.is(";") && next.is_none_or(begins) => continue,
                 Kind::Sign if (token.is(",") || token.is(";")) && next.is_some_and(|t| t.is("}")) => continue,
                 Kind::Sign => form.code.push_str(token.text),
             }
@@ -181,11 +182,12 @@ impl<'a> Forms<'a> {
     }
 }
 
-/// Whether a `;` after this token may stand between a table's entries.
-fn in_table(last: &Token<'_>) -> bool {
-    // After a value, which a statement may end in as well: then the sign is kept, which only
-    // makes two forms of one code.
-    !(last.is("end") || last.is(")"))
+/// Whether a token can only begin or end a statement: what comes before it needs no `;`, and it
+/// is no entry of a table.
+fn begins(next: &Token<'_>) -> bool {
+    const WORDS: [&str; 11] =
+        ["end", "else", "elseif", "until", "return", "local", "while", "for", "repeat", "break", "do"];
+    next.kind == Kind::Word && WORDS.contains(&next.text)
 }
 
 /// Names that some tokens declare, in their order: locals, parameters, names of loops.
