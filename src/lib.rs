@@ -24,7 +24,6 @@
 //! | `target` | where policies are applied to: directory, kubernetes | the core, disk, cluster |
 //! | `cluster` | a connection to a Kubernetes API server | the core |
 //! | `source` | live sources, asked for one instant: Prometheus, Kubernetes | the core, cluster |
-//! | `target` | where policies are applied to: directory | the core, disk |
 //! | `git` | a repository: revisions, snapshots, changed files | text, model |
 //! | `cli` | arguments, failures, one file a command | everything |
 
