@@ -20,7 +20,6 @@ mod project;
 pub mod revision;
 mod rollback;
 mod rules;
-mod rules;
 mod store;
 mod targets;
 mod terminal;
