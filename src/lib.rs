@@ -13,6 +13,7 @@
 //! | `lua` | the VM: sandbox, load, budget, conditions, hooks | text, model |
 //! | `decide` | the decision at a tick and its reasons | text, model |
 //! | `program` | a file, loaded: syntax, VM, catalogue and `build` in their order | text, model, catalogue, syntax, lua |
+//! | `interop` | policies as objects of the HPA and KEDA, and back | text, model, yaml |
 //! | `sim` | samples, closed loop, run, score, expectations | text, model, yaml, decide |
 //! | `change` | versions of policies, plans, approvals, what a change means and does | text, model, yaml, syntax, decide, sim |
 //! | `lint` | rules, suppressions, fixes | text, model, syntax, decide, sim, change |
@@ -36,6 +37,7 @@ pub mod config;
 pub mod decide;
 pub mod disk;
 pub mod git;
+pub mod interop;
 pub mod ledger;
 pub mod lint;
 pub mod lua;

@@ -44,6 +44,10 @@ pub enum Command {
     Unlock(Unlock),
     /// Check or list what was done to a target
     Ledger(Ledger),
+    /// Write a policy as an object of the Kubernetes HPA or of KEDA, and name what cannot be said there
+    Export(Export),
+    /// Write a HorizontalPodAutoscaler or a ScaledObject as a policy
+    Import(Import),
     /// Run policy code for a parent process (internal)
     #[command(name = "__worker", hide = true)]
     Worker(Worker),
@@ -383,6 +387,46 @@ pub enum TestFormat {
     Json,
     /// For continuous integration.
     Junit,
+}
+
+/// `luascale export`.
+#[derive(Debug, Args)]
+pub struct Export {
+    /// Name of a policy, or a policy file
+    #[arg(value_name = "POLICY")]
+    pub policy: String,
+    /// Where the policy is sought
+    #[arg(default_value = ".", value_name = "PATH")]
+    pub path: PathBuf,
+    /// What it becomes
+    #[arg(long, value_enum, value_name = "KIND")]
+    pub to: ExportTo,
+    /// Address of the Prometheus that KEDA asks, for queries that name no server
+    #[arg(long, value_name = "URL")]
+    pub prometheus: Option<String>,
+    /// Where to write it, instead of standard output
+    #[arg(long, short, value_name = "FILE", help_heading = "Output")]
+    pub output: Option<PathBuf>,
+}
+
+/// What `export` writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ExportTo {
+    /// autoscaling/v2 HorizontalPodAutoscaler.
+    Hpa,
+    /// keda.sh/v1alpha1 ScaledObject.
+    Keda,
+}
+
+/// `luascale import`.
+#[derive(Debug, Args)]
+pub struct Import {
+    /// A file with one HorizontalPodAutoscaler or ScaledObject in YAML; - is standard input
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Where to write it, instead of standard output
+    #[arg(long, short, value_name = "FILE", help_heading = "Output")]
+    pub output: Option<PathBuf>,
 }
 
 /// `luascale __worker`.

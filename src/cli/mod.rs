@@ -8,8 +8,10 @@ mod delivery;
 mod dry_run;
 mod edited;
 mod explain;
+mod export;
 mod failure;
 mod files;
+mod import;
 mod jobs;
 mod known;
 mod ledger;
@@ -18,6 +20,7 @@ mod mapped;
 mod online;
 mod project;
 pub mod revision;
+mod remarks;
 mod rollback;
 mod rules;
 mod store;
@@ -69,6 +72,8 @@ fn parsed() -> u8 {
         Command::Rollback(args) => rollback::run(&args, &terminal),
         Command::Unlock(args) => ledger::unlock(&args, &terminal),
         Command::Ledger(args) => ledger::run(&args, &terminal),
+        Command::Export(args) => export::run(&args, &terminal),
+        Command::Import(args) => import::run(&args, &terminal),
         Command::Worker(args) => return serve(args.memory),
     };
     outcome.unwrap_or_else(|failure| {

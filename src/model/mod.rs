@@ -10,6 +10,7 @@ pub mod expr;
 pub mod finding;
 pub mod input;
 pub mod policy;
+pub mod quantity;
 pub mod raw;
 pub mod script;
 pub mod time;

@@ -449,9 +449,15 @@ pub(super) fn check_models<'a>(b: &mut Builder<'a>, metrics: &Metrics<'a>) {
     }
 }
 
+/// How many times what it requested a replica can be meant to use: HPAs aim at 150 %, and a
+/// target of 80 is a ratio taken for percent.
+const MOST_OF_REQUEST: f64 = 10.0;
+
 /// Whether a target or threshold can be a value of the metric's unit; reports it where not.
 pub(super) fn check_unit<'a>(b: &mut Builder<'a>, metric: &Metric, value: f64, at: &At<'a>) -> bool {
     let (most, help) = match metric.unit {
+        Some(Unit::Ratio) if metric.resource.is_some() && value <= MOST_OF_REQUEST => return true,
+        Some(Unit::Percent) if metric.resource.is_some() && value <= 100.0 * MOST_OF_REQUEST => return true,
         Some(Unit::Ratio) if value > 1.0 => (
             1.0,
             if value <= 100.0 {

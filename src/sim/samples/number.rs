@@ -1,7 +1,7 @@
 //! A cell as a number: what is read, what counts as missing, and what to say of the rest.
 
 use super::place::{Complaint, shown};
-use crate::model::{Duration, Phase, time::parse_duration};
+use crate::model::{Duration, Phase, quantity, time::parse_duration};
 
 /// What a cell holds.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -33,7 +33,7 @@ pub(super) fn number(cell: &str, quantities: bool) -> Result<Number, Complaint> 
         }
         Err(_) => {}
     }
-    match quantity(cell) {
+    match quantity::suffixed(cell) {
         Some(value) if quantities => Ok(Number::Value(value)),
         Some(value) => Err(Complaint::new(
             format!("`{cell}` is no number: it looks like a Kubernetes quantity of {value}"),
@@ -41,34 +41,6 @@ pub(super) fn number(cell: &str, quantities: bool) -> Result<Number, Complaint> 
         )),
         None => Err(Complaint::new(format!("`{}` is no number", shown(cell)), hint(cell))),
     }
-}
-
-/// The value of a Kubernetes quantity: a decimal number and a suffix.
-/// Suffixes: the "Quantity" of the Kubernetes API reference (`resource.Quantity`).
-fn quantity(cell: &str) -> Option<f64> {
-    const SUFFIXES: [(&str, f64); 15] = [
-        ("Ki", 1024.0),
-        ("Mi", 1_048_576.0),
-        ("Gi", 1_073_741_824.0),
-        ("Ti", 1_099_511_627_776.0),
-        ("Pi", 1_125_899_906_842_624.0),
-        ("Ei", 1_152_921_504_606_846_976.0),
-        ("n", 1e-9),
-        ("u", 1e-6),
-        ("m", 1e-3),
-        ("k", 1e3),
-        ("M", 1e6),
-        ("G", 1e9),
-        ("T", 1e12),
-        ("P", 1e15),
-        ("E", 1e18),
-    ];
-    let (digits, factor) = SUFFIXES.iter().find_map(|(s, f)| Some((cell.strip_suffix(s)?, f)))?;
-    let plain = digits.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'+' | b'-'));
-    let value: f64 = digits.parse().ok().filter(|_| plain)?;
-    // Dividing is exact where multiplying by 0.001 is not: 60250m is 60.25.
-    let value = if *factor < 1.0 { value / (1.0 / factor).round() } else { value * factor };
-    value.is_finite().then_some(value)
 }
 
 /// What to write instead of a cell that is no number.
