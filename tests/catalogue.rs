@@ -216,7 +216,7 @@ fn queries_are_those_a_person_would_write() {
             "gateway.caddy",
             "error_ratio",
             &[],
-            r#"(sum(rate(caddy_http_request_duration_seconds_count{handler!="admin",code=~"5.."}[1m])) or vector(0)) / sum(rate(caddy_http_request_duration_seconds_count{handler!="admin"}[1m]))"#,
+            r#"(sum(rate(caddy_http_request_duration_seconds_count{handler!="admin",code=~"5.."}[2m])) or vector(0)) / (sum(rate(caddy_http_request_duration_seconds_count{handler!="admin"}[2m])) > 0)"#,
         ),
         (
             "gateway.aws_alb",
@@ -229,7 +229,7 @@ fn queries_are_those_a_person_would_write() {
             "llm_gateway.tgi",
             "error_ratio",
             &[("labels.pod", "a")],
-            r#"1 - sum(rate(tgi_request_success{pod="a"}[1m])) / sum(rate(tgi_request_count{pod="a"}[1m]))"#,
+            r#"1 - sum(rate(tgi_request_success{pod="a"}[2m])) / (sum(rate(tgi_request_count{pod="a"}[2m])) > 0)"#,
         ),
         (
             "llm_gateway.vllm",
@@ -380,7 +380,7 @@ fn users_bring_kinds_of_their_own() {
     assert!(table.constructors().contains(&"gateway.mine".to_owned()));
     let rps = expand(&table, "gateway.mine", "rps", &[("pool", "a")]).unwrap();
     let MetricSource::Prometheus { query, url: None } = rps.source else { panic!("{rps:?}") };
-    assert_eq!(query.value, r#"sum(rate(mine_requests_total{pool="a"}[1m]))"#);
+    assert_eq!(query.value, r#"sum(rate(mine_requests_total{pool="a"}[2m]))"#);
     assert_eq!(
         expand(&table, "gateway.mine", "rps", &[]).unwrap_err(),
         [CatalogueError::MissingArgument { name: "pool".into(), example: "pool = \"…\"".into() }]
@@ -446,7 +446,7 @@ metrics = {
 
 - The signal is the metric's own key, or `signal = \"…\"`. One that the kind does not have is an error that lists those it has.
 - With `url` the endpoint itself is read. Without it a Prometheus server that scrapes the endpoint is asked, the default one or the
-  one that `prometheus = \"http://…\"` names; `window` is then the time that rates are taken over (`1m`, for quantiles `5m`).
+  one that `prometheus = \"http://…\"` names; `window` is then the time that rates are taken over (`2m`, for quantiles `5m`).
 - Arguments narrow a signal (`backend = \"checkout\"`), and `labels = { zone = \"a\" }` does so by any label. A value may begin with
   `=~` (matches the regular expression), `!=` or `!~`. An argument that a signal cannot be narrowed by is an error.
 - Unit and `per` come with the signal. `–` under `per` is neither an average over replicas nor a total, as a latency is.

@@ -4,19 +4,20 @@
 //! page has somebody who raises it, at its level.
 #![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use luascale::catalogue::Table;
+use luascale::catalogue::{Signal, Table};
 use luascale::config;
 use luascale::lint::online::{DeclaredSecret, OnlineFacts, OnlineView};
 use luascale::lint::page::{Block, FixKind, Page};
 use luascale::lint::rules::{RULES, Rule};
-use luascale::lint::{self, Checked, Settings, fix};
+use luascale::lint::{self, Assumptions, Checked, Settings, fix};
 use luascale::lua::Limits;
 use luascale::model::{Finding, Level};
 use luascale::program::Entry;
+use luascale::sim::RunOptions;
 use luascale::sim::cases::read_cases;
 use luascale::sim::samples::{self, ReadOptions};
 use luascale::text::{LineIndex, Source};
-use luascale::worker::{LoadRequest, check};
+use luascale::worker::{CheckRequest, LoadRequest, Purpose, RunRequest, SampleFile, check, runs};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -125,19 +126,45 @@ fn found(files: &[Source]) -> Vec<Finding> {
         let module = files.iter().find(|f| *f.name == *path);
         module.cloned().ok_or_else(|| format!("{path}: there is no such file"))
     };
+    let recordings: Vec<SampleFile> = files
+        .iter()
+        .filter(|f| f.name.starts_with("samples."))
+        .map(|f| SampleFile {
+            name: f.name.to_string(),
+            bytes: f.text.as_bytes().to_vec(),
+            options: options.clone(),
+            column: None,
+        })
+        .collect();
+    let interval = configured.as_ref().and_then(|(config, _)| config.lint.scrape_interval);
+    let assumptions =
+        interval.map_or_else(Assumptions::default, |scrape_interval| Assumptions { scrape_interval });
     let mut checked: Vec<Checked> = Vec::new();
     for file in files.iter().filter(|f| f.name.ends_with(".lua")) {
         let entry = configured.as_ref().and_then(|(config, source)| {
             let found = config.policy(&file.name)?;
             Some(Entry { source: source.clone(), table: found.table.clone(), node: found.node.clone() })
         });
-        let request = LoadRequest {
+        let load = LoadRequest {
             source: file.clone(),
             entry,
             catalogue: catalogue.clone(),
             limits: Limits { load_ms: 20_000, ..Limits::default() },
         };
-        checked.push(check::check(&request, &Found(&modules), Arc::new(|| 0)));
+        let request = CheckRequest { load, assumptions };
+        let (mut found, program) = check::load(&request, &Found(&modules), Arc::new(|| 0));
+        for policy in (0..found.policies.len()).filter(|_| !recordings.is_empty()) {
+            let request = RunRequest {
+                policy: policy as u32,
+                samples: recordings.clone(),
+                options: RunOptions::default(),
+                purpose: Purpose::Check,
+            };
+            let Some(Ok(ran)) = runs::run(&program, &request, &mut |_, _| {}) else { continue };
+            let all: Vec<_> = ran.runs.into_iter().map(|recorded| recorded.run).collect();
+            found.findings.extend(check::judge(&found, policy, &all));
+        }
+        checked.push(found);
     }
     if let Some(facts) = &facts {
         let policies: Vec<_> = checked.iter().flat_map(Checked::views).collect();
@@ -278,6 +305,49 @@ fn every_page_is_true() {
     }
     println!("{} pages; {} blocks are not run:\n  {}", RULES.len(), not_run.len(), not_run.join("\n  "));
     assert!(wrong.is_empty(), "{} faults\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// The families that look at queries are silent on all that the catalogue writes: a user can
+/// change nothing there.
+#[test]
+fn the_queries_of_every_gateway_are_clean() {
+    let table = Table::new();
+    let mut wrong = Vec::new();
+    let mut queries = 0;
+    for kind in table.kinds() {
+        for signal in &kind.signals {
+            let required =
+                kind.arguments.iter().filter(|a| a.required).map(|a| format!("{} = \"a\"", a.name));
+            let all = kind.arguments.iter().filter(|a| uses(signal, &a.name));
+            let all = all.map(|a| format!("{} = \"=~a|b\"", a.name));
+            for arguments in [required.collect::<Vec<_>>(), all.collect()] {
+                queries += 1;
+                let name = signal.name.name();
+                let text = format!(
+                    "policy \"p\" {{ replicas = {{ max = 9 }}, metrics = {{ x = {} {{ signal = \"{name}\", {} }} }}, scale_out = {{ {{ name = \"r\", when = function(m) return m.x > 0.5 end, add = 1 }} }} }}",
+                    kind.name,
+                    arguments.join(", ")
+                );
+                let all = found(&[Source::new(MAIN, text)]);
+                let of_queries = |f: &&Finding| {
+                    f.level == Level::Error
+                        || lint::rules::rule(&f.rule)
+                            .is_some_and(|r| matches!(r.check, lint::Check::Query(_)))
+                };
+                let told = all.iter().filter(of_queries);
+                wrong.extend(told.map(|f| format!("{} {name}: {} {}", kind.name, f.rule, f.message)));
+            }
+        }
+    }
+    assert!(queries > 190, "{queries}");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Whether a signal is narrowed by an argument.
+fn uses(signal: &Signal, argument: &str) -> bool {
+    let of_series = signal.reading.iter().flat_map(|reading| reading.series()).flat_map(|s| &s.labels);
+    let mut all = of_series.chain(&signal.labels);
+    all.any(|(_, v)| v.strip_prefix('$').is_some_and(|v| v.split(':').next() == Some(argument)))
 }
 
 fn repository(path: &str) -> PathBuf {

@@ -181,11 +181,12 @@ fn source(kind: &Kind, signal: &Signal, request: &Request<'_>) -> Result<Expande
     Ok(Expanded { signal: signal.name.name().to_owned(), source, unit: signal.name.unit(), per })
 }
 
-/// Quantiles need more samples than rates to be steady.
+/// Four samples where Prometheus scrapes every 30 s, as it does on most clusters; quantiles need
+/// more than rates to be steady.
 fn default_window(signal: SignalName) -> &'static str {
     match signal {
         SignalName::P95 | SignalName::TtftP95 => "5m",
-        _ => "1m",
+        _ => "2m",
     }
 }
 

@@ -12,7 +12,8 @@ pub fn query(reading: &ScrapeReading, scale: f64, window: &str) -> String {
         ScrapeReading::Avg(f) => format!("avg({})", selector(&f.name, &f.labels)),
         ScrapeReading::Rate(f) => rate(f),
         // Series of failures are often absent until the first one: no failure is 0, not nothing.
-        ScrapeReading::RateRatio(a, b) => format!("({} or vector(0)) / {}", rate(a), rate(b)),
+        // Without any event there is no ratio, and a division would make NaN of it.
+        ScrapeReading::RateRatio(a, b) => format!("({} or vector(0)) / ({} > 0)", rate(a), rate(b)),
         ScrapeReading::Quantile(q, f) => {
             let buckets = selector(&format!("{}_bucket", f.name), &f.labels);
             format!("histogram_quantile({q}, sum by (le) (rate({buckets}[{window}])))")

@@ -127,6 +127,11 @@ pub struct Check {
     /// The Prometheus of queries that name none [env: LUASCALE_PROMETHEUS_URL]
     #[arg(long, value_name = "URL", requires = "online", help_heading = "Online")]
     pub prometheus: Option<String>,
+    /// Run each policy on its recordings too, and tell what goes wrong there: on those that
+    /// luascale.yaml maps, or on the one named; may be given several times
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    #[arg(help_heading = "Input")]
+    pub samples: Option<Vec<String>>,
     /// Check standard input, as the one PATH (which need not be there)
     #[arg(long, conflicts_with = "fix", requires = "paths", help_heading = "Input")]
     pub stdin: bool,

@@ -14,7 +14,7 @@
 use crate::lint::{Checked, rules};
 use crate::lua::Modules;
 use crate::text::Source;
-use crate::worker::LoadRequest;
+use crate::worker::{CheckRequest, LoadRequest};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::cell::RefCell;
@@ -131,7 +131,7 @@ impl Cache {
     }
 
     /// The place of a request's check.
-    pub fn slot(&self, request: &LoadRequest) -> Option<Slot<'_>> {
+    pub fn slot(&self, request: &CheckRequest) -> Option<Slot<'_>> {
         let mut key = Sha256::new();
         key.update(self.seed);
         key.update(postcard::to_allocvec(request).ok()?);
@@ -353,8 +353,8 @@ mod tests {
 
     fn kept(cache: &Cache, request: &LoadRequest, modules: &dyn Modules) -> Checked {
         let asked = Asked::new(modules);
-        let checked = check(request, &asked, std::sync::Arc::new(|| 0));
-        cache.slot(request).unwrap().put(request, &asked, &checked);
+        let checked = check(&request.clone().into(), &asked, std::sync::Arc::new(|| 0));
+        cache.slot(&request.clone().into()).unwrap().put(request, &asked, &checked);
         checked
     }
 
@@ -370,15 +370,22 @@ policy \"w\" { replicas = { max = lib.max }, metrics = { cpu = { unit = \"ratio\
         let cache = Cache::new(folder.path().join("not/yet"), Path::new("/bin/sh"));
         let (first, other) = (Lib("return { max = 3 }"), Lib("return { max = 4 }"));
         let policy = request(POLICY);
-        let slot = cache.slot(&policy).unwrap();
+        let slot = cache.slot(&policy.clone().into()).unwrap();
         assert_eq!(slot.get(&policy, &first), None);
         let checked = kept(&cache, &policy, &first);
         assert_eq!(slot.get(&policy, &first), Some(checked));
         assert_eq!(slot.get(&policy, &other), None);
         let edited = request(&POLICY.replace("30s", "40s"));
-        assert_eq!(cache.slot(&edited).unwrap().get(&edited, &first), None);
+        assert_eq!(cache.slot(&edited.clone().into()).unwrap().get(&edited, &first), None);
+        let mut assumed = CheckRequest::from(policy.clone());
+        assumed.assumptions.scrape_interval = crate::model::Duration::from_secs(15);
+        assert_eq!(cache.slot(&assumed).unwrap().get(&policy, &first), None, "another scrape interval");
         let renewed = Cache::new(folder.path().join("not/yet"), Path::new("/bin/cat"));
-        assert_eq!(renewed.slot(&policy).unwrap().get(&policy, &first), None, "another binary");
+        assert_eq!(
+            renewed.slot(&policy.clone().into()).unwrap().get(&policy, &first),
+            None,
+            "another binary"
+        );
     }
 
     #[test]
@@ -388,7 +395,7 @@ policy \"w\" { replicas = { max = lib.max }, metrics = { cpu = { unit = \"ratio\
         let (lib, policy) = (Lib("return { max = 3 }"), request(POLICY));
         kept(&cache, &policy, &lib);
         let on = |day: &str| {
-            let files = [cache.slot(&policy).unwrap().get(&policy, &lib).unwrap()];
+            let files = [cache.slot(&policy.clone().into()).unwrap().get(&policy, &lib).unwrap()];
             let groups = [Group { files: &files, settings: &Settings::default() }];
             let told = review(&groups, day.parse().unwrap()).told;
             told.into_iter().map(|told| told.finding.rule).collect::<Vec<_>>()

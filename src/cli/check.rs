@@ -9,16 +9,20 @@ use super::terminal::Terminal;
 use super::{Outcome, files, jobs, known, online, watch};
 use crate::config::FailOn;
 use crate::lint::baseline::Texts;
-use crate::lint::{self, Checked, Group, Review, Settings, settings};
+use crate::lint::{self, Assumptions, Checked, Group, Review, Settings, settings};
 use crate::lua::Limits;
 use crate::model::{Finding, Level};
 use crate::report::places::Places;
 use crate::report::{self, hosts};
+use crate::sim::RunOptions;
+use crate::sim::samples::ReadOptions;
 use crate::syntax::Parsed;
 use crate::text::{Source, Span, Spanned};
-use crate::worker::{LoadRequest, Lost, Worker, own_binary};
+use crate::worker::{CheckRequest, LoadRequest, Lost, Purpose, RunRequest, Worker, own_binary};
+use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::time::Duration;
 
 /// Most passes of fixing: a fix may make room for another.
@@ -64,7 +68,9 @@ fn once(args: &Check, terminal: &Terminal, binary: &Path, cache: Option<&Cache>)
         }
     }
     let settings: Vec<Settings> = projects.iter().map(|project| asked(project, args)).collect();
-    let work = Work { projects: &projects, settings: &settings, args, today: today(), binary, cache };
+    let without = Mutex::default();
+    let (projects, settings) = (&projects[..], &settings[..]);
+    let work = Work { projects, settings, args, today: today(), binary, cache, without: &without };
     let Seen { mut checked, mut review } = work.until_fixed(&mut edited, terminal)?;
     if args.diff_fix {
         terminal.print(&edited.diff(), args.output.as_deref())?;
@@ -123,6 +129,11 @@ fn once(args: &Check, terminal: &Terminal, binary: &Path, cache: Option<&Cache>)
             known.cured
         ));
     }
+    let without = without.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    if !without.is_empty() {
+        let names: Vec<String> = without.into_iter().collect();
+        terminal.say(&format!("note: not run, for want of a recording: {}", names.join(", ")));
+    }
     known.written.iter().for_each(|path| terminal.say(&format!("wrote {path}")));
     failures.iter().for_each(|failure| terminal.say(&failure.to_string()));
     Ok(match failing {
@@ -144,6 +155,8 @@ struct Work<'a> {
     today: jiff::civil::Date,
     binary: &'a Path,
     cache: Option<&'a Cache>,
+    /// Names of policies that were to be run on recordings, and have none.
+    without: &'a Mutex<BTreeSet<String>>,
 }
 
 /// What came of checking everything once.
@@ -271,9 +284,9 @@ fn look(work: &Work<'_>, edited: &Edited, terminal: &Terminal) -> Result<Vec<Vec
     let done = std::sync::atomic::AtomicUsize::new(0);
     let results = jobs::parallel(
         &files,
-        || None,
-        |worker: &mut Option<Worker>, _, (project, path)| {
-            let checked = file(worker, work, project, path, limits, edited);
+        || Bench { work, limits, edited, worker: None },
+        |bench, _, (project, path)| {
+            let checked = bench.file(project, path);
             let done = done.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1;
             progress.set((done * 1000 / files.len()) as u64);
             checked
@@ -283,82 +296,161 @@ fn look(work: &Work<'_>, edited: &Edited, terminal: &Terminal) -> Result<Vec<Vec
     work.projects.iter().map(|project| results.by_ref().take(project.files.len()).collect()).collect()
 }
 
-fn file(
-    worker: &mut Option<Worker>,
-    work: &Work<'_>,
-    project: &Project,
-    path: &Path,
+/// One thread's worker and what it works on.
+struct Bench<'a> {
+    work: &'a Work<'a>,
     limits: Limits,
-    edited: &Edited,
-) -> Result<Checked, Failure> {
-    let name = files::shown(path);
-    let whole = Source::new(name.as_str(), "");
-    let read = match edited.get(&name) {
-        Some(source) => Ok(source.clone()),
-        None => files::read_limited(path, files::MAX_SOURCE)
-            .map_err(|why| {
-                let message = format!("cannot read {name}: {why}");
-                Finding::error("cannot-read", message).at(&whole, Span::default(), "")
-            })
-            .and_then(|bytes| files::source(&name, bytes)),
-    };
-    let alone = |finding: Finding, sources: Vec<Source>| Checked {
-        policies: Vec::new(),
-        findings: vec![finding],
-        sources,
-        parsed: Parsed::default(),
-    };
-    let source = match read {
-        Ok(source) => source,
-        Err(finding) => return Ok(alone(finding, Vec::new())),
-    };
-    let request = LoadRequest {
-        source: source.clone(),
-        entry: project.entry(path),
-        catalogue: project.catalogue.clone(),
-        limits,
-    };
-    let modules = Modules { project, edited };
-    let slot = work.cache.and_then(|cache| cache.slot(&request));
-    let kept = slot.as_ref().and_then(|slot| slot.get(&request, &modules));
-    let checked = kept.map_or_else(
-        || {
-            let asked = Asked::new(&modules);
-            let checked = ask(worker, work.binary, &asked, request.clone())?;
-            if let Some(slot) = &slot {
-                slot.put(&request, &asked, &checked);
-            }
-            Ok(checked)
-        },
-        Ok,
-    );
-    match checked {
-        Ok(mut checked) => {
-            checked.sources.extend(project.config_source.clone());
-            Ok(checked)
-        }
-        Err(lost) => {
-            let finding = jobs::told(&lost, "checking", &source, Span::default())?;
-            Ok(alone(finding, vec![source]))
-        }
-    }
+    edited: &'a Edited,
+    worker: Option<Worker>,
 }
 
-fn ask(
-    worker: &mut Option<Worker>,
-    binary: &Path,
-    modules: &dyn crate::lua::Modules,
-    request: LoadRequest,
-) -> Result<Checked, Lost> {
-    if worker.as_ref().is_some_and(Worker::is_lost) {
-        *worker = None;
+impl Bench<'_> {
+    fn file(&mut self, project: &Project, path: &Path) -> Result<Checked, Failure> {
+        let name = files::shown(path);
+        let whole = Source::new(name.as_str(), "");
+        let read = match self.edited.get(&name) {
+            Some(source) => Ok(source.clone()),
+            None => files::read_limited(path, files::MAX_SOURCE)
+                .map_err(|why| {
+                    let message = format!("cannot read {name}: {why}");
+                    Finding::error("cannot-read", message).at(&whole, Span::default(), "")
+                })
+                .and_then(|bytes| files::source(&name, bytes)),
+        };
+        let alone = |finding: Finding, sources: Vec<Source>| Checked {
+            policies: Vec::new(),
+            findings: vec![finding],
+            sources,
+            parsed: Parsed::default(),
+        };
+        let source = match read {
+            Ok(source) => source,
+            Err(finding) => return Ok(alone(finding, Vec::new())),
+        };
+        let load = LoadRequest {
+            source: source.clone(),
+            entry: project.entry(path),
+            catalogue: project.catalogue.clone(),
+            limits: self.limits,
+        };
+        let mut assumptions = Assumptions::default();
+        if let Some(interval) = project.config.lint.scrape_interval {
+            assumptions.scrape_interval = interval;
+        }
+        let request = CheckRequest { load, assumptions };
+        let modules = Modules { project, edited: self.edited };
+        // What is to be run must be loaded, so that nothing is taken from the cache.
+        let cache = self.work.cache.filter(|_| self.work.args.samples.is_none());
+        let slot = cache.and_then(|cache| cache.slot(&request));
+        let kept = slot.as_ref().and_then(|slot| slot.get(&request.load, &modules));
+        let checked = kept.map_or_else(
+            || {
+                let asked = Asked::new(&modules);
+                let checked = self.ask(&asked, &request)?;
+                if let Some(slot) = &slot {
+                    slot.put(&request.load, &asked, &checked);
+                }
+                Ok(checked)
+            },
+            Ok,
+        );
+        match checked {
+            Ok(mut checked) => {
+                if let Some(given) = &self.work.args.samples {
+                    let given: Vec<PathBuf> =
+                        given.iter().filter(|path| !path.is_empty()).map(PathBuf::from).collect();
+                    self.runs(project, &request, &given, &mut checked)?;
+                }
+                checked.sources.extend(project.config_source.clone());
+                Ok(checked)
+            }
+            Err(lost) => {
+                let finding = jobs::told(&lost, "checking", &source, Span::default())?;
+                Ok(alone(finding, vec![source]))
+            }
+        }
     }
-    let worker = match worker {
-        Some(worker) => worker,
-        None => worker.insert(Worker::start(binary, jobs::BASE_MEMORY)?),
-    };
-    let patience = Duration::from_millis(request.limits.load_ms) + jobs::GRACE;
-    worker.check(request, modules, patience)
+
+    /// Loads and lints a file, in a new process where the last one was lost.
+    fn ask(&mut self, modules: &dyn crate::lua::Modules, request: &CheckRequest) -> Result<Checked, Lost> {
+        if self.worker.as_ref().is_some_and(Worker::is_lost) {
+            self.worker = None;
+        }
+        let worker = match &mut self.worker {
+            Some(worker) => worker,
+            None => {
+                let memory = match &self.work.args.samples {
+                    Some(given) => {
+                        let given: Vec<PathBuf> = given.iter().map(PathBuf::from).collect();
+                        jobs::memory(self.work.projects, &given)
+                    }
+                    None => jobs::BASE_MEMORY,
+                };
+                self.worker.insert(Worker::start(self.work.binary, memory)?)
+            }
+        };
+        let patience = Duration::from_millis(request.load.limits.load_ms) + jobs::GRACE;
+        worker.check(request.clone(), modules, patience)
+    }
+
+    /// Runs the policies of a checked file on their recordings, and adds what is found there.
+    fn runs(
+        &mut self,
+        project: &Project,
+        request: &CheckRequest,
+        given: &[PathBuf],
+        checked: &mut Checked,
+    ) -> Result<(), Failure> {
+        let source = request.load.source.clone();
+        for (index, policy) in (0..).zip(checked.policies.clone()) {
+            let samples = match jobs::samples(project, &policy, given, &ReadOptions::default()) {
+                Ok(samples) => samples,
+                Err(found) => {
+                    checked.findings.extend(found);
+                    continue;
+                }
+            };
+            let name = policy.name.value.clone();
+            if samples.is_empty() {
+                self.without(name);
+                continue;
+            }
+            let patience = jobs::patience(&samples, &self.limits);
+            let run = RunRequest {
+                policy: index,
+                samples,
+                options: RunOptions::default(),
+                purpose: Purpose::Check,
+            };
+            let lost = self.worker.as_ref().is_none_or(Worker::is_lost);
+            let modules = Modules { project, edited: self.edited };
+            let again = if lost { self.ask(&modules, request).map(|_| ()) } else { Ok(()) };
+            let reply = again.and_then(|()| match &mut self.worker {
+                Some(worker) => worker.run(run, patience, &mut |_, _| {}),
+                None => Err(Lost::Start("there is none".into())),
+            });
+            match reply {
+                Ok(reply) => {
+                    if reply.recordings == 0 && reply.findings.is_empty() {
+                        self.without(name);
+                    }
+                    checked.findings.extend(reply.findings);
+                    checked.sources.extend(reply.sources);
+                }
+                Err(lost) => {
+                    let doing = format!("running policy \"{name}\"");
+                    checked.findings.push(jobs::told(&lost, &doing, &source, policy.name.span)?);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes that a policy has no recording.
+    fn without(&self, policy: String) {
+        // A thread that panicked holding the lock left it whole: names are only added.
+        self.work.without.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(policy);
+    }
 }
 
 /// Modules of a project, as they were edited.

@@ -211,7 +211,7 @@ impl Bench<'_> {
         result: &mut FileResult,
         progress: &dyn Fn(u64),
     ) {
-        let samples = match self.samples(project, &policy) {
+        let samples = match samples(project, &policy, self.work.samples, &self.work.read) {
             Ok(samples) => samples,
             Err(found) => {
                 result.findings.extend(found);
@@ -225,10 +225,7 @@ impl Bench<'_> {
             result.lose(&lost, "loading", source, policy.name.span);
             return;
         }
-        let bytes: usize = samples.iter().map(|s| s.bytes.len()).sum();
-        let reading = Duration::from_secs(10 + bytes as u64 / 2_000_000);
-        let runs = Duration::from_millis(load.limits.run_ms) + GRACE;
-        let patience = reading + runs * u32::try_from(samples.len().max(1)).unwrap_or(u32::MAX);
+        let patience = patience(&samples, &load.limits);
         let mut options = self.work.options.clone();
         options.scenarios.retain(|scenario| match scenario.fits(&policy) {
             Ok(()) => true,
@@ -256,7 +253,8 @@ impl Bench<'_> {
 
     fn load(&mut self, request: &LoadRequest, root: &Root) -> Result<LoadReply, Lost> {
         if self.worker.as_ref().is_none_or(Worker::is_lost) {
-            self.worker = Some(Worker::start(self.work.binary, self.memory())?);
+            self.worker =
+                Some(Worker::start(self.work.binary, memory(self.work.projects, self.work.samples))?);
         }
         let patience = Duration::from_millis(request.limits.load_ms) + GRACE;
         match &mut self.worker {
@@ -264,83 +262,100 @@ impl Bench<'_> {
             None => Err(Lost::Start("there is none".into())),
         }
     }
+}
 
-    /// Address space that the worker needs for the largest set of samples that it may be handed.
-    #[expect(clippy::disallowed_methods, reason = "the size of the samples is in the file system")]
-    fn memory(&self) -> u64 {
-        let size = |path: &Path| std::fs::metadata(path).map_or(0, |m| m.len().min(files::MAX_SAMPLE));
-        let given: u64 = self.work.samples.iter().map(|p| size(p)).sum();
-        let mapped = self.work.projects.iter().flat_map(|project| {
-            let size = |file: &config::SampleFile| project.root.size(&file.path.value).min(files::MAX_SAMPLE);
-            project.config.samples.iter().map(move |entry| entry.files.iter().map(size).sum::<u64>())
-        });
-        let most = mapped.max().unwrap_or(0).max(given);
-        BASE_MEMORY.saturating_add(most.saturating_mul(MEMORY_PER_SAMPLE_BYTE))
-    }
+/// Address space that a worker needs for the largest set of samples that it may be handed:
+/// those given, else those that configurations map.
+#[expect(clippy::disallowed_methods, reason = "the size of the samples is in the file system")]
+pub fn memory(projects: &[Project], given: &[PathBuf]) -> u64 {
+    let size = |path: &Path| std::fs::metadata(path).map_or(0, |m| m.len().min(files::MAX_SAMPLE));
+    let all: u64 = given.iter().map(|p| size(p)).sum();
+    let mapped = projects.iter().flat_map(|project| {
+        let size = |file: &config::SampleFile| project.root.size(&file.path.value).min(files::MAX_SAMPLE);
+        project.config.samples.iter().map(move |entry| entry.files.iter().map(size).sum::<u64>())
+    });
+    let most = mapped.max().unwrap_or(0).max(all);
+    BASE_MEMORY.saturating_add(most.saturating_mul(MEMORY_PER_SAMPLE_BYTE))
+}
 
-    /// The recordings of a policy: those of the command line; else those that the configuration
-    /// maps to it, and the files that its metrics name.
-    fn samples(&self, project: &Project, policy: &Policy) -> Result<Vec<SampleFile>, Vec<Finding>> {
-        let mut options = self.work.read.clone();
-        options.metrics = Some(policy.metrics.iter().map(|m| m.name.value.clone()).collect());
-        let labels =
-            policy.metrics.iter().filter_map(|m| Some((m.name.value.clone(), m.replica_label.clone()?)));
-        options.replica_labels = labels.collect();
-        if let [only] = policy.metrics.as_slice() {
-            // An answer to an expression has no name; with one metric there is no doubt whose it is.
-            options.metric = Some(only.name.value.clone());
-        }
-        let mut samples = Vec::new();
-        let mut findings = Vec::new();
-        for path in self.work.samples {
-            let name = files::shown(path);
-            match files::read_limited(path, files::MAX_SAMPLE) {
-                Ok(bytes) => samples.push(SampleFile { name, bytes, options: options.clone(), column: None }),
-                Err(why) => findings
-                    .push(Finding::error("cannot-read", format!("cannot read the samples {name}: {why}"))),
-            }
-        }
-        if !self.work.samples.is_empty() {
-            return if findings.is_empty() { Ok(samples) } else { Err(findings) };
-        }
-        let root = &project.root;
-        for file in project.config.samples(&policy.name.value) {
-            let mut options = options.clone();
-            options.columns.clone_from(&file.columns);
-            if file.timezone.is_some() {
-                options.timezone.clone_from(&file.timezone);
-            }
-            match root.read(&file.path.value, files::MAX_SAMPLE) {
-                Ok(bytes) => {
-                    let name = files::shown(&root.folder.join(&file.path.value));
-                    samples.push(SampleFile { name, bytes, options, column: None });
-                }
-                Err(why) => {
-                    let message = format!("cannot read the samples {}: {why}", file.path.value);
-                    let finding = Finding::error("cannot-read", message);
-                    findings.push(match &project.config_source {
-                        Some(source) => finding.at(source, file.path.span, "named here"),
-                        None => finding,
-                    });
-                }
-            }
-        }
-        for metric in &policy.metrics {
-            let MetricSource::File { path, column } = &metric.source else { continue };
-            match root.read(&path.value, files::MAX_SAMPLE) {
-                Ok(bytes) => {
-                    let name = files::shown(&root.folder.join(&path.value));
-                    let column = Some((metric.name.value.clone(), column.clone()));
-                    samples.push(SampleFile { name, bytes, options: options.clone(), column });
-                }
-                Err(why) => findings.push(Finding::error(
-                    "cannot-read",
-                    format!("cannot read {} for the metric {}: {why}", path.value, metric.name.value),
-                )),
-            }
-        }
-        if findings.is_empty() { Ok(samples) } else { Err(findings) }
+/// How long reading and running samples may take, each recording under the limit of a run.
+pub fn patience(samples: &[SampleFile], limits: &Limits) -> Duration {
+    let bytes: usize = samples.iter().map(|s| s.bytes.len()).sum();
+    let reading = Duration::from_secs(10 + bytes as u64 / 2_000_000);
+    let runs = Duration::from_millis(limits.run_ms) + GRACE;
+    reading + runs * u32::try_from(samples.len().max(1)).unwrap_or(u32::MAX)
+}
+
+/// The recordings of a policy: those of the command line; else those that the configuration
+/// maps to it, and the files that its metrics name.
+///
+/// # Errors
+/// What cannot be read.
+pub fn samples(
+    project: &Project,
+    policy: &Policy,
+    given: &[PathBuf],
+    read: &ReadOptions,
+) -> Result<Vec<SampleFile>, Vec<Finding>> {
+    let mut options = read.clone();
+    options.metrics = Some(policy.metrics.iter().map(|m| m.name.value.clone()).collect());
+    let labels = policy.metrics.iter().filter_map(|m| Some((m.name.value.clone(), m.replica_label.clone()?)));
+    options.replica_labels = labels.collect();
+    if let [only] = policy.metrics.as_slice() {
+        // An answer to an expression has no name; with one metric there is no doubt whose it is.
+        options.metric = Some(only.name.value.clone());
     }
+    let mut samples = Vec::new();
+    let mut findings = Vec::new();
+    for path in given {
+        let name = files::shown(path);
+        match files::read_limited(path, files::MAX_SAMPLE) {
+            Ok(bytes) => samples.push(SampleFile { name, bytes, options: options.clone(), column: None }),
+            Err(why) => {
+                findings.push(Finding::error("cannot-read", format!("cannot read the samples {name}: {why}")))
+            }
+        }
+    }
+    if !given.is_empty() {
+        return if findings.is_empty() { Ok(samples) } else { Err(findings) };
+    }
+    let root = &project.root;
+    for file in project.config.samples(&policy.name.value) {
+        let mut options = options.clone();
+        options.columns.clone_from(&file.columns);
+        if file.timezone.is_some() {
+            options.timezone.clone_from(&file.timezone);
+        }
+        match root.read(&file.path.value, files::MAX_SAMPLE) {
+            Ok(bytes) => {
+                let name = files::shown(&root.folder.join(&file.path.value));
+                samples.push(SampleFile { name, bytes, options, column: None });
+            }
+            Err(why) => {
+                let message = format!("cannot read the samples {}: {why}", file.path.value);
+                let finding = Finding::error("cannot-read", message);
+                findings.push(match &project.config_source {
+                    Some(source) => finding.at(source, file.path.span, "named here"),
+                    None => finding,
+                });
+            }
+        }
+    }
+    for metric in &policy.metrics {
+        let MetricSource::File { path, column } = &metric.source else { continue };
+        match root.read(&path.value, files::MAX_SAMPLE) {
+            Ok(bytes) => {
+                let name = files::shown(&root.folder.join(&path.value));
+                let column = Some((metric.name.value.clone(), column.clone()));
+                samples.push(SampleFile { name, bytes, options: options.clone(), column });
+            }
+            Err(why) => findings.push(Finding::error(
+                "cannot-read",
+                format!("cannot read {} for the metric {}: {why}", path.value, metric.name.value),
+            )),
+        }
+    }
+    if findings.is_empty() { Ok(samples) } else { Err(findings) }
 }
 
 impl FileResult {

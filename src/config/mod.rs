@@ -6,9 +6,9 @@
 mod policies;
 mod sections;
 
-use crate::model::Finding;
 use crate::model::finding::capped;
 use crate::model::raw::{Node, RawTable};
+use crate::model::{Duration, Finding};
 use crate::text::{Source, Spanned};
 use crate::yaml::{self, Reader};
 use serde::{Deserialize, Serialize};
@@ -93,6 +93,8 @@ pub struct Lint {
     pub baseline: Option<Spanned<String>>,
     /// Files of the organisation's own rules, as globs.
     pub rules: Vec<Spanned<String>>,
+    /// How often Prometheus takes a sample; at least 1 s.
+    pub scrape_interval: Option<Duration>,
 }
 
 /// From which level on findings fail a check.

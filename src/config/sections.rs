@@ -1,7 +1,9 @@
 //! The sections of luascale.yaml but for `policies:`. May import: siblings, `text`, `yaml`.
 
 use super::{Apply, Approval, FailOn, Lint, SampleFile, SamplesEntry, Secret, path};
+use crate::model::Duration;
 use crate::model::build::zone;
+use crate::model::time::parse_duration;
 use crate::text::Spanned;
 use crate::yaml::{Node, Reader, Yaml};
 use std::collections::HashSet;
@@ -183,7 +185,8 @@ fn bad_host(text: &str) -> Option<String> {
 /// `lint:`.
 pub fn lint(reader: &mut Reader<'_>, node: &Node) -> Lint {
     let mut lint = Lint::default();
-    for (key, value) in reader.map(node, "lint", &["select", "ignore", "fail_on", "baseline", "rules"]) {
+    let fields = ["select", "ignore", "fail_on", "baseline", "rules", "scrape_interval"];
+    for (key, value) in reader.map(node, "lint", &fields) {
         let what = format!("lint.{}", key.value);
         match key.value.as_str() {
             "select" => lint.select = reader.texts(value, &what),
@@ -197,6 +200,7 @@ pub fn lint(reader: &mut Reader<'_>, node: &Node) -> Lint {
                     _ => FailOn::Never,
                 });
             }
+            "scrape_interval" => lint.scrape_interval = at_least_a_second(reader, value, &what),
             "baseline" => {
                 let written = reader.text(value, &what);
                 lint.baseline = written.and_then(|written| path(reader, written, &what));
@@ -208,6 +212,24 @@ pub fn lint(reader: &mut Reader<'_>, node: &Node) -> Lint {
         }
     }
     lint
+}
+
+/// A duration of a second or more.
+fn at_least_a_second(reader: &mut Reader<'_>, node: &Node, what: &str) -> Option<Duration> {
+    let written = reader.text(node, what)?;
+    match parse_duration(&written.value) {
+        Ok(duration) if duration >= Duration::from_secs(1) => Some(duration),
+        Ok(duration) => {
+            let message = format!("`{what}` cannot be {duration}: it is too short");
+            reader.report("bad-duration", message, written.span, "write at least `1s`");
+            None
+        }
+        Err(error) => {
+            let help = "write it as `15s` or `1m`";
+            reader.report("bad-duration", format!("`{what}`: {error}"), written.span, help);
+            None
+        }
+    }
 }
 
 /// `approval:`.

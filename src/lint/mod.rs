@@ -10,6 +10,8 @@ pub mod intervals;
 pub mod online;
 pub mod page;
 pub mod point;
+pub mod promql;
+pub mod query;
 pub mod review;
 pub mod rules;
 pub mod scopes;
@@ -21,6 +23,7 @@ pub mod suppress;
 pub mod ticks;
 
 pub use page::{FixKind, Page};
+pub use query::QueryView;
 pub use review::{Group, Review, Told, review};
 pub use scopes::Scopes;
 pub use settings::Settings;
@@ -28,7 +31,7 @@ pub use sink::Sink;
 pub use ticks::Ticks;
 
 use crate::model::raw::OutlinePolicy;
-use crate::model::{Finding, Policy};
+use crate::model::{Duration, Finding, Form, Policy};
 use crate::sim::trace::Run;
 use crate::syntax::{Parsed, Tree};
 use crate::text::Source;
@@ -45,9 +48,11 @@ pub enum Check {
     Tree(fn(&TreeView<'_>, &mut Sink<'_>)),
     /// One policy that loads.
     Policy(fn(&PolicyView<'_>, &mut Sink<'_>)),
+    /// One PromQL query of a policy.
+    Query(fn(&QueryView<'_>, &mut Sink<'_>)),
     /// All policies of a check together.
     Set(fn(&[PolicyView<'_>], &mut Sink<'_>)),
-    /// A policy's run on recorded metrics.
+    /// A policy's runs on recorded metrics.
     Run(fn(&RunView<'_>, &mut Sink<'_>)),
     /// What servers say about all policies of a check.
     Online(fn(&online::OnlineView<'_>, &mut Sink<'_>)),
@@ -136,18 +141,33 @@ pub struct PolicyView<'a> {
     pub policy: &'a Policy,
     /// Its file.
     pub source: &'a Source,
+    /// The text that its fields are declared in: luascale.yaml for a script, else its file.
+    pub declared: &'a Source,
     /// What the text of the file says.
     pub parsed: &'a Parsed,
     /// Where its parts stand, where that can be told.
     pub outline: Option<&'a OutlinePolicy>,
 }
 
-/// A policy and what it did on a recording.
+/// A policy and what it did on its recordings.
 pub struct RunView<'a> {
     /// The policy.
     pub policy: PolicyView<'a>,
-    /// The run.
-    pub run: &'a Run,
+    /// One run a recording; at least one.
+    pub runs: &'a [Run],
+}
+
+/// What the linter takes for granted where a policy does not say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Assumptions {
+    /// How often Prometheus takes a sample.
+    pub scrape_interval: Duration,
+}
+
+impl Default for Assumptions {
+    fn default() -> Assumptions {
+        Assumptions { scrape_interval: Duration::from_secs(30) }
+    }
 }
 
 /// A file that was loaded as far as it can be, and what the rules that look at it alone found.
@@ -167,17 +187,25 @@ impl Checked {
     /// Its policies, as rules look at them.
     pub fn views(&self) -> Vec<PolicyView<'_>> {
         let Some(source) = self.sources.first() else { return Vec::new() };
-        self.policies.iter().map(|policy| view(policy, source, &self.parsed)).collect()
+        // A script's entry stands right after it.
+        let entry = self.sources.get(1).unwrap_or(source);
+        let declared = |policy: &Policy| if policy.form == Form::Script { entry } else { source };
+        self.policies.iter().map(|policy| view(policy, source, declared(policy), &self.parsed)).collect()
     }
 }
 
-fn view<'a>(policy: &'a Policy, source: &'a Source, parsed: &'a Parsed) -> PolicyView<'a> {
+fn view<'a>(
+    policy: &'a Policy,
+    source: &'a Source,
+    declared: &'a Source,
+    parsed: &'a Parsed,
+) -> PolicyView<'a> {
     let name = &policy.name;
     let outline =
         parsed.outline.policies.iter().find(|o| {
             o.name_span == name.span && o.name.as_ref().is_none_or(|written| *written == name.value)
         });
-    PolicyView { policy, source, parsed, outline }
+    PolicyView { policy, source, declared, parsed, outline }
 }
 
 /// Runs the rules that look at a file's tree.
@@ -189,12 +217,17 @@ pub fn tree(view: &TreeView<'_>, selected: &dyn Fn(&str) -> bool) -> Vec<Finding
     })
 }
 
-/// Runs the rules that look at one policy.
-pub fn policy(view: &PolicyView<'_>, selected: &dyn Fn(&str) -> bool) -> Vec<Finding> {
-    each(selected, |check, sink| {
-        if let Check::Policy(check) = check {
-            check(view, sink);
-        }
+/// Runs the rules that look at one policy and at its queries.
+pub fn policy(
+    view: &PolicyView<'_>,
+    assumptions: Assumptions,
+    selected: &dyn Fn(&str) -> bool,
+) -> Vec<Finding> {
+    let queries = query::views(view, assumptions);
+    each(selected, |check, sink| match check {
+        Check::Policy(check) => check(view, sink),
+        Check::Query(check) => queries.iter().for_each(|query| check(query, sink)),
+        _ => {}
     })
 }
 
@@ -207,7 +240,7 @@ pub fn set(views: &[PolicyView<'_>], selected: &dyn Fn(&str) -> bool) -> Vec<Fin
     })
 }
 
-/// Runs the rules that look at a run.
+/// Runs the rules that look at a policy's runs.
 pub fn run(view: &RunView<'_>, selected: &dyn Fn(&str) -> bool) -> Vec<Finding> {
     each(selected, |check, sink| {
         if let Check::Run(check) = check {

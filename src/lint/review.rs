@@ -111,7 +111,7 @@ fn looked(file: &Checked, check: Check) -> bool {
     match check {
         Check::Elsewhere => true,
         Check::Tree(_) => file.parsed.is_sound(),
-        Check::Policy(_) | Check::Set(_) => !file.policies.is_empty() && !broken(),
+        Check::Policy(_) | Check::Query(_) | Check::Set(_) => !file.policies.is_empty() && !broken(),
         Check::Run(_) | Check::Online(_) => false,
     }
 }

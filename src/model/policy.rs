@@ -262,7 +262,7 @@ pub enum ScrapeReading {
     /// Increase a second of the sum of the matching counters.
     Rate(Family),
     /// Rate of the first over the rate of the second; where the second has series and the first
-    /// none (no failure yet), 0.
+    /// none (no failure yet), 0; nothing where the second is 0.
     RateRatio(Family, Family),
     /// A quantile (0..1) of the rates of a histogram's buckets.
     Quantile(f64, Family),

@@ -2,30 +2,37 @@
 //!
 //! May import: the core.
 
-use super::LoadRequest;
+use super::{CheckRequest, LoadRequest};
 use crate::catalogue;
-use crate::lint::{self, Checked, PolicyView, TreeView};
+use crate::lint::{self, Checked, PolicyView, RunView, TreeView};
 use crate::lua::{Clock, Modules};
+use crate::model::Finding;
 use crate::program::Program;
+use crate::sim::trace::Run;
 use crate::syntax;
 
 /// Loads a file and runs the rules that look at it alone. A file that declares nothing and that
 /// nothing declares may be a module or a script without its entry: only its text is looked at.
-pub fn check(request: &LoadRequest, modules: &dyn Modules, clock: Clock) -> Checked {
-    let LoadRequest { source, entry, limits, .. } = request;
+pub fn check(request: &CheckRequest, modules: &dyn Modules, clock: Clock) -> Checked {
+    load(request, modules, clock).0
+}
+
+/// As [`check`], with the file ready to be run.
+pub fn load(request: &CheckRequest, modules: &dyn Modules, clock: Clock) -> (Checked, Program) {
+    let CheckRequest { load: LoadRequest { source, entry, catalogue, limits }, assumptions } = request;
     let all = |_: &str| true;
     let declared = entry.is_some();
     let (mut parsed, seen) =
         syntax::parse_with(source, |tree| lint::tree(&TreeView::new(source, tree, declared, false), &all));
-    let program = match catalogue::Table::new().with(&request.catalogue) {
+    let program = match catalogue::Table::new().with(catalogue) {
         Ok(table) => Program::load_parsed(source, &parsed, entry.as_ref(), modules, &table, limits, clock),
-        Err(findings) => Program::broken(source.clone(), findings, request.catalogue.clone()),
+        Err(findings) => Program::broken(source.clone(), findings, catalogue.clone()),
     };
     parsed.functions.link(&program.modules);
     let idle = program.script && entry.is_none();
     let (policies, mut findings) = match idle {
         true => (Vec::new(), syntax::parser_limits(parsed.findings.clone())),
-        false => (program.policies, program.findings),
+        false => (program.policies.clone(), program.findings.clone()),
     };
     findings.extend(seen.unwrap_or_default());
     // What it requires runs as it does itself.
@@ -36,9 +43,16 @@ pub fn check(request: &LoadRequest, modules: &dyn Modules, clock: Clock) -> Chec
             syntax::parse_with(module, |tree| lint::tree(&TreeView::new(module, tree, false, true), &all));
         findings.extend(seen.unwrap_or_default());
     }
-    let mut checked = Checked { policies, findings, sources: program.sources, parsed };
-    let found: Vec<_> =
-        checked.views().iter().flat_map(|view: &PolicyView<'_>| lint::policy(view, &all)).collect();
+    let mut checked = Checked { policies, findings, sources: program.sources.clone(), parsed };
+    let one = |view: &PolicyView<'_>| lint::policy(view, *assumptions, &all);
+    let found: Vec<_> = checked.views().iter().flat_map(one).collect();
     checked.findings.extend(found);
-    checked
+    (checked, program)
+}
+
+/// What the rules say of the runs of one of a file's policies, by its index.
+pub fn judge(checked: &Checked, policy: usize, runs: &[Run]) -> Vec<Finding> {
+    let views = checked.views();
+    let Some(view) = views.get(policy).filter(|_| !runs.is_empty()) else { return Vec::new() };
+    lint::run(&RunView { policy: *view, runs }, &|_| true)
 }

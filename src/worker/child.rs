@@ -4,13 +4,14 @@
 
 #![expect(clippy::disallowed_methods, reason = "the deadlines of policy code need a clock")]
 
-use super::recordings::{self, Recordings};
-use super::{LoadRequest, Recorded, Reply, Request, RunReply, RunRequest, Tested};
+use super::runs::{self, Ran};
+use super::{LoadRequest, Purpose, Reply, Request, RunReply, RunRequest};
 use super::{check, protocol};
 use crate::catalogue;
+use crate::lint::Checked;
 use crate::lua::{Clock, Modules};
 use crate::program::Program;
-use crate::sim::{self, expect};
+use crate::sim::trace::Run;
 use crate::text::Source;
 use std::cell::RefCell;
 use std::io::{self, Read, Write};
@@ -27,11 +28,12 @@ const PROGRESS_EVERY: Duration = Duration::from_millis(50);
 pub fn serve(input: impl Read, output: impl Write) -> io::Result<()> {
     let pipe = Pipe(RefCell::new(Ends { input, output }));
     let mut program: Option<Program> = None;
+    let mut checked: Option<Checked> = None;
     while let Some(request) = pipe.read()? {
         match request {
             Request::Load(request) => {
                 // The file before is forgotten first: its VM must not count against this one.
-                drop(program.take());
+                drop((program.take(), checked.take()));
                 let loaded = load(*request, &pipe);
                 pipe.write(&Reply::Loaded(Box::new(super::LoadReply {
                     policies: loaded.policies.clone(),
@@ -43,15 +45,20 @@ pub fn serve(input: impl Read, output: impl Write) -> io::Result<()> {
                 program = Some(loaded);
             }
             Request::Check(request) => {
-                drop(program.take());
-                let checked = check::check(&request, &pipe, clock());
-                pipe.write(&Reply::Checked(Box::new(checked)))?;
+                drop((program.take(), checked.take()));
+                let (found, loaded) = check::load(&request, &pipe, clock());
+                let reply = Reply::Checked(Box::new(found));
+                pipe.write(&reply)?;
+                program = Some(loaded);
+                if let Reply::Checked(found) = reply {
+                    checked = Some(*found);
+                }
             }
             Request::Run(request) => {
                 let Some(program) = &program else {
                     return Err(nonsense("a run before any file was loaded"));
                 };
-                let reply = run(program, *request, &pipe)?;
+                let reply = run(program, checked.as_ref(), *request, &pipe)?;
                 pipe.write(&Reply::Ran(Box::new(reply)))?;
             }
             Request::Module(_) => return Err(nonsense("a module that nobody asked for")),
@@ -167,45 +174,38 @@ fn load<R: Read, W: Write>(request: LoadRequest, pipe: &Pipe<R, W>) -> Program {
     Program::load(&request.source, request.entry.as_ref(), pipe, &catalogue, &request.limits, clock())
 }
 
-fn run<R: Read, W: Write>(program: &Program, request: RunRequest, pipe: &Pipe<R, W>) -> io::Result<RunReply> {
-    let policy = program.policies.get(request.policy as usize);
-    let (Some(policy), Some(conditions)) = (policy, policy.and_then(|p| program.conditions(p))) else {
-        return Err(nonsense("a policy that the file does not have"));
-    };
-    let name = &policy.name.value;
-    let Recordings { recordings, foreign } = match recordings::read(&request.samples, request.purpose, name) {
-        Ok(recordings) => recordings,
-        Err((findings, sources)) => {
-            return Ok(RunReply { runs: Vec::new(), findings, sources, foreign: Vec::new() });
-        }
-    };
-    drop(request.samples);
-    let declared: Vec<&str> = policy.metrics.iter().map(|m| m.name.value.as_str()).collect();
+fn run<R: Read, W: Write>(
+    program: &Program,
+    checked: Option<&Checked>,
+    request: RunRequest,
+    pipe: &Pipe<R, W>,
+) -> io::Result<RunReply> {
     let mut last = Instant::now();
     let mut broken = None;
-    let mut runs = Vec::new();
-    let total = recordings.len().max(1);
-    for (done, recording) in recordings.into_iter().enumerate() {
-        let mut progress = |ticks: usize, of: usize| {
-            if last.elapsed() >= PROGRESS_EVERY {
-                last = Instant::now();
-                let (done, total) = ((done * of + ticks) as u64, (of * total) as u64);
-                broken = pipe.write(&Reply::Progress { done, total }).err().or(broken.take());
-            }
-        };
-        let options = recording.options(&request.options);
-        let mut run = sim::run(policy, &recording.samples, &conditions, &options, &mut progress);
-        run.samples = recording.names;
-        run.notes.splice(0..0, program.facts.notes(&declared));
-        let test = recording.test.map(|test| Tested {
-            outcomes: expect::evaluate(policy, &run, &test.case.expectations),
-            name: test.case.name,
-            source: test.source,
-        });
-        runs.push(Recorded { run, test });
+    let mut progress = |done: u64, total: u64| {
+        if last.elapsed() >= PROGRESS_EVERY {
+            last = Instant::now();
+            broken = pipe.write(&Reply::Progress { done, total }).err().or(broken.take());
+        }
+    };
+    let Some(ran) = runs::run(program, &request, &mut progress) else {
+        return Err(nonsense("a policy that the file does not have"));
+    };
+    if let Some(error) = broken {
+        return Err(error);
     }
-    match broken {
-        Some(error) => Err(error),
-        None => Ok(RunReply { runs, findings: Vec::new(), sources: Vec::new(), foreign }),
+    let Ran { mut runs, foreign } = match ran {
+        Ok(ran) => ran,
+        Err((findings, sources)) => {
+            return Ok(RunReply { runs: Vec::new(), recordings: 0, findings, sources, foreign: Vec::new() });
+        }
+    };
+    let recordings = u32::try_from(runs.len()).unwrap_or(u32::MAX);
+    let mut findings = Vec::new();
+    if request.purpose == Purpose::Check {
+        let checked = checked.ok_or_else(|| nonsense("a run to be judged of a file that was not checked"))?;
+        let all: Vec<Run> = runs.drain(..).map(|recorded| recorded.run).collect();
+        findings = check::judge(checked, request.policy as usize, &all);
     }
+    Ok(RunReply { runs, recordings, findings, sources: Vec::new(), foreign })
 }

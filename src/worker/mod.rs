@@ -10,10 +10,11 @@ pub mod child;
 pub mod parent;
 pub mod protocol;
 mod recordings;
+pub mod runs;
 
 pub use parent::{Lost, Worker, own_binary};
 
-use crate::lint::Checked;
+use crate::lint::{Assumptions, Checked};
 use crate::lua::Limits;
 use crate::model::{Finding, Policy};
 use crate::program::Entry;
@@ -36,7 +37,7 @@ pub enum Request {
     /// Load a file, and forget the one before.
     Load(Box<LoadRequest>),
     /// Load a file, and lint it.
-    Check(Box<LoadRequest>),
+    Check(Box<CheckRequest>),
     /// The module that the child needs.
     Module(Result<Source, String>),
     /// Run a policy of the file that is loaded.
@@ -54,6 +55,21 @@ pub struct LoadRequest {
     pub catalogue: Vec<Source>,
     /// The fences.
     pub limits: Limits,
+}
+
+/// A file to load and lint.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct CheckRequest {
+    /// The file.
+    pub load: LoadRequest,
+    /// What the linter takes for granted.
+    pub assumptions: Assumptions,
+}
+
+impl From<LoadRequest> for CheckRequest {
+    fn from(load: LoadRequest) -> CheckRequest {
+        CheckRequest { load, assumptions: Assumptions::default() }
+    }
 }
 
 /// What the child answers.
@@ -94,7 +110,7 @@ pub struct LoadReply {
 /// A policy to run.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct RunRequest {
-    /// Index in [`LoadReply::policies`].
+    /// Index in [`LoadReply::policies`], or in [`Checked::policies`].
     pub policy: u32,
     /// The recordings.
     pub samples: Vec<SampleFile>,
@@ -111,10 +127,13 @@ pub enum Purpose {
     DryRun,
     /// To be held against expectations: recordings without any are left out.
     Test,
+    /// To be judged by the linter, of a file that was checked: its findings are the answer, and
+    /// the runs are not. Tests are left out, since what they hold was made up.
+    Check,
 }
 
 /// A recording, as bytes.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct SampleFile {
     /// Its name.
     pub name: String,
@@ -129,9 +148,11 @@ pub struct SampleFile {
 /// Runs, or why there are none.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct RunReply {
-    /// One a recording; none where the samples cannot be read.
+    /// One a recording; none where the samples cannot be read, and for [`Purpose::Check`].
     pub runs: Vec<Recorded>,
-    /// What was found in the samples.
+    /// How many recordings there were.
+    pub recordings: u32,
+    /// What was found in the samples, and by the linter in the runs.
     pub findings: Vec<Finding>,
     /// The texts that the findings point into.
     pub sources: Vec<Source>,

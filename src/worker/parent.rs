@@ -5,7 +5,7 @@
 #![expect(clippy::disallowed_methods, reason = "this is where processes are started and waited for")]
 
 use super::protocol;
-use super::{LoadReply, LoadRequest, Reply, Request, RunReply, RunRequest};
+use super::{CheckRequest, LoadReply, LoadRequest, Reply, Request, RunReply, RunRequest};
 use crate::lint::Checked;
 use crate::lua::Modules;
 use std::io::{self, Read};
@@ -128,12 +128,12 @@ impl Worker {
     /// Where the child ended or did not answer within `patience`.
     pub fn check(
         &mut self,
-        request: LoadRequest,
+        request: impl Into<CheckRequest>,
         modules: &dyn Modules,
         patience: Duration,
     ) -> Result<Checked, Lost> {
         let end = Instant::now() + patience;
-        self.send(Request::Check(Box::new(request)))?;
+        self.send(Request::Check(Box::new(request.into())))?;
         loop {
             match self.receive(end, patience)? {
                 Reply::Need(name) => self.send(Request::Module(modules.find(&name)))?,
@@ -145,7 +145,7 @@ impl Worker {
         }
     }
 
-    /// Runs one policy of the file that was loaded last.
+    /// Runs one policy of the file that was loaded or checked last.
     ///
     /// # Errors
     /// Where the child ended or did not answer within `patience`.

@@ -80,6 +80,8 @@ pub fn read(files: &[SampleFile], purpose: Purpose, policy: &str) -> Result<Reco
             groups.clear();
             tests.retain(|(_, test)| !test.case.expectations.is_empty());
         }
+        // What has no expectations is a recording, however it is written.
+        Purpose::Check => tests.retain(|(_, test)| test.case.expectations.is_empty()),
         Purpose::DryRun if !groups.is_empty() => tests.clear(),
         Purpose::DryRun if tests.is_empty() => groups.push(Vec::new()),
         Purpose::DryRun => {}
@@ -189,6 +191,16 @@ mod tests {
     fn named(files: &[SampleFile], purpose: Purpose) -> Vec<String> {
         let read = read(files, purpose, "web").unwrap();
         read.recordings.iter().map(|r| r.names.join("+")).collect()
+    }
+
+    #[test]
+    fn the_linter_judges_recordings_and_not_what_tests_made_up() {
+        let cpu = file("cpu.csv", "time,cpu\n2026-01-01T00:00:00Z,1\n2026-01-01T00:01:00Z,1\n");
+        let plain = TEST.replace("expect: [ { at: 2m, replicas: 1 } ]\n", "");
+        let files = [cpu, file("t.yaml", TEST), file("plain.yaml", &plain)];
+        assert_eq!(named(&files, Purpose::Check), ["cpu.csv", "plain.yaml: test 1"]);
+        assert_eq!(named(&[file("t.yaml", TEST)], Purpose::Check), Vec::<String>::new());
+        assert_eq!(named(&[], Purpose::Check), Vec::<String>::new());
     }
 
     const TEST: &str = "start: 2026-01-01T00:00:00Z\ninterval: 1m\nseries: { cpu: \"1x5\" }\nexpect: [ { at: 2m, replicas: 1 } ]\n";

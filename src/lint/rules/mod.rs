@@ -3,6 +3,7 @@
 //! The list is sorted by identifier; `tests/rules.rs` holds it against the folder `rules/`.
 
 mod ast;
+mod counters;
 mod dynamics;
 mod expressions;
 mod flow;
@@ -11,7 +12,9 @@ mod library;
 mod names;
 mod online;
 mod pairs;
+mod queries;
 mod reads;
+mod runs;
 mod sandbox;
 mod signatures;
 mod thresholds;
@@ -85,6 +88,7 @@ rules! {
     "compare-new-table" Check::Tree(expressions::compare_new_table),
     "constant-condition" Check::Tree(flow::constant_condition),
     "cooldown-under-startup" Check::Policy(timing::cooldown_under_startup),
+    "counter-without-rate" Check::Query(counters::without_rate),
     "covered-condition" Check::Tree(flow::covered),
     "decide-with-rules" Check::Elsewhere,
     "deprecated-name" Check::Tree(library::deprecated),
@@ -97,18 +101,22 @@ rules! {
     "empty-branch" Check::Tree(flow::empty_branch),
     "empty-value" Check::Elsewhere,
     "expired-suppression" Check::Elsewhere,
+    "fails-on-samples" Check::Run(runs::fails_on_samples),
     "fallback-above-max" Check::Elsewhere,
     "flap-margin" Check::Policy(pairs::flap_margin),
+    "flapping" Check::Run(runs::flapping),
     "foreign-syntax" Check::Elsewhere,
     "held-step" Check::Policy(pairs::held_step),
     "hidden-engine-name" Check::Tree(names::hidden_engine_name),
     "hidden-rule" Check::Policy(pairs::hidden_rule),
+    "histogram-without-le" Check::Query(queries::histogram_without_le),
     "history-too-short" Check::Elsewhere,
     "horizon-too-short" Check::Elsewhere,
     "identical-branches" Check::Tree(flow::identical_branches),
     "implicit-global" Check::Tree(names::implicit_global),
     "limit-exceeded" Check::Elsewhere,
     "load-only-call" Check::Tree(sandbox::load_only),
+    "matches-everything" Check::Query(queries::matches_everything),
     "misplaced-not" Check::Tree(expressions::misplaced_not),
     "misplaced-secret" Check::Elsewhere,
     "missing-action" Check::Elsewhere,
@@ -118,6 +126,7 @@ rules! {
     "model-mismatch" Check::Elsewhere,
     "more-findings" Check::Elsewhere,
     "nameless-entry" Check::Elsewhere,
+    "never-fired" Check::Run(runs::never_fired),
     "never-fires" Check::Policy(thresholds::never_fires),
     "never-read" Check::Tree(names::never_read),
     "never-set" Check::Tree(names::never_set),
@@ -139,7 +148,11 @@ rules! {
     "query-refused" Check::Online(online::refused),
     "query-several" Check::Online(online::several),
     "query-stale" Check::Online(online::stale),
+    "query-syntax" Check::Query(queries::syntax),
+    "query-too-large" Check::Query(queries::too_large),
+    "query-unit" Check::Query(queries::unit),
     "rate-limit-without-direction" Check::Elsewhere,
+    "rate-of-gauge" Check::Query(counters::rate_of_gauge),
     "ratio-for-percent" Check::Policy(thresholds::ratio_for_percent),
     "regions-over-total" Check::Elsewhere,
     "repeated-condition" Check::Tree(flow::repeated),
@@ -166,7 +179,9 @@ rules! {
     "secret-as-text" Check::Tree(sandbox::secret_as_text),
     "self-assignment" Check::Tree(expressions::self_assignment),
     "several-actions" Check::Elsewhere,
+    "several-series" Check::Query(queries::several_series),
     "shadowed-name" Check::Tree(names::shadowed),
+    "short-rate-window" Check::Query(queries::short_rate_window),
     "shorter-than-interval" Check::Policy(timing::shorter_than_interval),
     "slow-to-max" Check::Policy(timing::slow_to_max),
     "suppression-without-reason" Check::Elsewhere,
@@ -188,6 +203,7 @@ rules! {
     "unknown-gateway" Check::Elsewhere,
     "unknown-input" Check::Tree(sandbox::unknown_input),
     "unknown-metric" Check::Elsewhere,
+    "unknown-on-samples" Check::Run(runs::unknown_on_samples),
     "unknown-policy" Check::Elsewhere,
     "unknown-rule" Check::Elsewhere,
     "unknown-signal" Check::Elsewhere,
@@ -202,6 +218,8 @@ rules! {
     "unused-suppression" Check::Elsewhere,
     "useless-entry" Check::Elsewhere,
     "useless-field" Check::Elsewhere,
+    "wants-more-than-max" Check::Run(runs::wants_more_than_max),
+    "window-under-interval" Check::Query(queries::window_under_interval),
     "wrong-arguments" Check::Tree(library::wrong_arguments),
     "wrong-direction" Check::Elsewhere,
     "wrong-time-unit" Check::Policy(thresholds::wrong_time_unit),
@@ -209,6 +227,7 @@ rules! {
     "yaml-limit" Check::Elsewhere,
     "yaml-syntax" Check::Elsewhere,
     "zero-for-missing" Check::Policy(reads::zero_for_missing),
+    "zero-over-zero" Check::Query(counters::zero_over_zero),
 }
 
 #[cfg(test)]

@@ -45,7 +45,7 @@ impl Asked<'_> {
 
 /// A label in the file that declares the policy, which for a script is luascale.yaml.
 fn labelled(mut finding: Finding, view: &PolicyView<'_>, span: Span, text: &str) -> Finding {
-    finding.labels.push(Label { source: view.policy.source.clone(), span, text: text.to_owned() });
+    finding.labels.push(Label { source: view.declared.name.clone(), span, text: text.to_owned() });
     finding
 }
 

@@ -56,7 +56,7 @@ pub(super) fn never_wakes(view: &PolicyView<'_>, sink: &mut Sink<'_>) {
     match &policy.activation {
         None => sink.raise(message, |finding| {
             finding
-                .at(view.source, policy.replicas.min.span, "allows 0 replicas")
+                .at(view.declared, policy.replicas.min.span, "allows 0 replicas")
                 .help("declare what wakes it: `activation = { queue = 0 }`, a metric that is there without replicas")
         }),
         Some(Activation::When(_, span)) => {
@@ -211,8 +211,8 @@ pub(super) fn same_target(views: &[PolicyView<'_>], sink: &mut Sink<'_>) {
         let other = first.policy.target.as_ref().map_or(first.policy.span, |t| t.span);
         sink.raise(message, |finding| {
             finding
-                .at(view.source, target.span, format!("the target of `{two}`"))
-                .at(first.source, other, format!("the target of `{one}`"))
+                .at(view.declared, target.span, format!("the target of `{two}`"))
+                .at(first.declared, other, format!("the target of `{one}`"))
                 .help("put their rules into one policy (the largest count wins), or set one to `mode = \"observe\"`")
         });
     }
