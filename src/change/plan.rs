@@ -154,7 +154,8 @@ pub struct Planned {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Meaning {
-    /// `tightens`, `loosens`, `cost`, `availability`, `effects` or `cosmetic`.
+    /// `tightens`, `loosens`, `cost`, `availability`, `effects` or `cosmetic`; `new` and `gone` of a
+    /// policy that comes or goes.
     pub class: String,
     /// In words.
     pub text: String,

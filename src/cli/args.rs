@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 /// Autoscaling policy as code: see what a policy would have done, and why.
 #[derive(Debug, Parser)]
 #[command(name = "luascale", version, about, max_term_width = 100, arg_required_else_help = true)]
-#[command(after_help = "Exit status: 0 clean, 1 findings or failed expectations, 3 the environment failed, \
+#[command(after_help = "Exit status: 0 clean, 1 findings or failed expectations, \
+2 changes (with --detailed-exitcode), 3 the environment failed, \
 64 usage or configuration, 70 a bug.")]
 pub struct Cli {
     /// The command.
@@ -48,6 +49,12 @@ pub enum Command {
     Export(Export),
     /// Write a HorizontalPodAutoscaler or a ScaledObject as a policy
     Import(Import),
+    /// Plan what would be done to a target so that it holds what the commit has
+    Plan(Box<super::args_plan::Plan>),
+    /// Show a plan that was kept
+    Show(super::args_plan::Show),
+    /// Approve the changes of a plan with an SSH key
+    Approve(super::args_plan::Approve),
     /// Run policy code for a parent process (internal)
     #[command(name = "__worker", hide = true)]
     Worker(Worker),
@@ -443,7 +450,7 @@ pub struct Worker {
 }
 
 /// Reads a duration as policies write it, in milliseconds.
-fn duration(text: &str) -> Result<u64, String> {
+pub(super) fn duration(text: &str) -> Result<u64, String> {
     let read = crate::model::time::parse_duration(text).map_err(|e| e.to_string())?;
     u64::try_from(read.0).ok().filter(|ms| *ms > 0).ok_or_else(|| "a limit is more than nothing".into())
 }

@@ -10,6 +10,8 @@ pub mod status {
     pub const CLEAN: u8 = 0;
     /// Findings, or expectations that did not hold.
     pub const FINDINGS: u8 = 1;
+    /// There are changes, where that was asked for.
+    pub const CHANGES: u8 = 2;
     /// The environment failed: a file system, a network, a target.
     pub const ENVIRONMENT: u8 = 3;
     /// The command line or the configuration is wrong.

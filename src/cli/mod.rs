@@ -1,7 +1,11 @@
 //! The command line: arguments in, an exit status out. May import: everything.
 
+mod agent;
+mod approvals;
+mod approve;
 mod args;
 mod args_apply;
+mod args_plan;
 mod cache;
 mod check;
 mod delivery;
@@ -18,11 +22,15 @@ mod ledger;
 mod manual;
 mod mapped;
 mod online;
+mod plan;
+mod planned;
+mod planning;
 mod project;
 mod remarks;
 pub mod revision;
 mod rollback;
 mod rules;
+mod show;
 mod store;
 mod targets;
 mod terminal;
@@ -74,6 +82,9 @@ fn parsed() -> u8 {
         Command::Ledger(args) => ledger::run(&args, &terminal),
         Command::Export(args) => export::run(&args, &terminal),
         Command::Import(args) => import::run(&args, &terminal),
+        Command::Plan(args) => plan::run(&args, &terminal),
+        Command::Show(args) => show::run(&args, &terminal),
+        Command::Approve(args) => approve::run(&args, &terminal),
         Command::Worker(args) => return serve(args.memory),
     };
     outcome.unwrap_or_else(|failure| {

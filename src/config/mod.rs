@@ -3,8 +3,11 @@
 //! Pure: bytes come in as a source; which file is the nearest one upward is for the shell to
 //! find. May import: the core.
 
+mod digest;
 mod policies;
 mod sections;
+
+pub use digest::digest;
 
 use crate::model::finding::capped;
 use crate::model::raw::{Node, RawTable};
@@ -115,8 +118,10 @@ pub enum FailOn {
 pub struct Approval {
     /// The protected branch.
     pub branch: Option<Spanned<String>>,
-    /// Approving reviews that it needs.
+    /// How many people have to approve; one where it does not say.
     pub reviews: Option<u32>,
+    /// The file of those whose signatures approve; `allowed_signers` where it does not say.
+    pub allowed_signers: Option<Spanned<String>>,
 }
 
 /// Where policies are applied to.

@@ -234,11 +234,16 @@ fn at_least_a_second(reader: &mut Reader<'_>, node: &Node, what: &str) -> Option
 
 /// `approval:`.
 pub fn approval(reader: &mut Reader<'_>, node: &Node) -> Approval {
-    let mut approval = Approval { branch: None, reviews: None };
-    for (key, value) in reader.map(node, "approval", &["branch", "reviews"]) {
+    let mut approval = Approval { branch: None, reviews: None, allowed_signers: None };
+    for (key, value) in reader.map(node, "approval", &["branch", "reviews", "allowed_signers"]) {
         match key.value.as_str() {
             "branch" => approval.branch = reader.text(value, "approval.branch"),
-            _ => approval.reviews = reader.whole(value, "approval.reviews", 0..=100),
+            "reviews" => approval.reviews = reader.whole(value, "approval.reviews", 0..=100),
+            _ => {
+                let written = reader.text(value, "approval.allowed_signers");
+                approval.allowed_signers =
+                    written.and_then(|written| path(reader, written, "approval.allowed_signers"));
+            }
         }
     }
     approval

@@ -5,11 +5,13 @@
 //! check that a repository belongs to who reads it stays on. May import: `text`,
 //! `model`.
 
+mod authors;
 mod changes;
 mod range;
 mod snapshot;
 mod worktree;
 
+pub use authors::Written;
 pub use changes::{FileChange, Kind as ChangeKind};
 pub use git2::Oid;
 pub use range::Range;

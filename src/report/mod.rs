@@ -26,6 +26,7 @@ mod pack;
 pub mod pages;
 mod paint;
 pub mod places;
+pub mod plan;
 pub mod sarif;
 pub mod tested;
 pub mod text;

@@ -1,0 +1,233 @@
+//! The facts that approvals are judged by: signatures beside a plan, signers of the base, authors
+//! of the change. May import: everything.
+//!
+//! Approvals lie in a folder beside the plan, `plan.json.approvals/`, one file each, so that
+//! several people approve at once and `ssh-keygen -Y sign` can write them too.
+
+#![expect(clippy::disallowed_methods, reason = "approvals are files beside the plan")]
+
+use super::args_plan::PlanningArgs;
+use super::failure::Failure;
+use super::files;
+use super::planning::{self, Judged, Made, Request};
+use super::terminal::Terminal;
+use crate::change::Plan;
+use crate::change::approval::{self, Author, Facts, Given, Verdict};
+use crate::change::signers::{self, Signer};
+use crate::config::Config;
+use crate::git::{self, Oid, Repo, Side};
+use crate::model::Finding;
+use crate::report;
+use crate::text::Source;
+use jiff::Timestamp;
+use ssh_key::{HashAlg, PublicKey, SshSig};
+use std::path::{Path, PathBuf};
+
+/// Largest signature, in bytes; those of long RSA keys are about two thousand.
+const MAX_SIGNATURE: u64 = 64 << 10;
+
+/// Most signatures that are read of a plan.
+const MOST_SIGNATURES: usize = 1_000;
+
+/// Where signers are listed, unless luascale.yaml says otherwise.
+pub const SIGNERS: &str = "allowed_signers";
+
+/// The folder of a plan's approvals.
+pub fn folder(plan: &Path) -> PathBuf {
+    let mut name = plan.as_os_str().to_owned();
+    name.push(".approvals");
+    PathBuf::from(name)
+}
+
+/// The signatures beside a plan, sorted by name; none where there is no folder.
+///
+/// # Errors
+/// Where one cannot be read: then nobody can say what it is.
+pub fn given(plan: &Path) -> Result<Vec<Given>, Failure> {
+    let folder = folder(plan);
+    let failed = |why: String| {
+        Failure::environment(format!("cannot read the approvals {}: {why}", files::shown(&folder)))
+    };
+    let entries = match std::fs::read_dir(&folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        other => other.map_err(|error| failed(error.to_string()))?,
+    };
+    let mut paths = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(|error| failed(error.to_string()))?.path();
+        if path.extension().is_some_and(|extension| extension == "sig") {
+            paths.push(path);
+        }
+    }
+    if paths.len() > MOST_SIGNATURES {
+        return Err(failed(format!("there are {} files, more than {MOST_SIGNATURES}", paths.len())));
+    }
+    paths.sort();
+    let one = |path: &PathBuf| {
+        let text = files::read_limited(path, MAX_SIGNATURE)
+            .map_err(|why| Failure::environment(format!("cannot read {}: {why}", files::shown(path))))?;
+        Ok(Given { from: files::shown(path), text })
+    };
+    paths.iter().map(one).collect()
+}
+
+/// What a change is judged by, gathered from the repository.
+pub struct Standing {
+    /// How many people have to approve.
+    pub needed: u32,
+    /// Whose signatures count.
+    pub signers: Vec<Signer>,
+    /// The signers that the head has.
+    pub head: Vec<Signer>,
+    /// Who wrote the change.
+    pub authors: Vec<Author>,
+    /// What is wrong with the signers, and the texts that it points into.
+    pub findings: (Vec<Finding>, Vec<Source>),
+    /// What is missing for anybody to approve, in a sentence.
+    pub lack: Option<String>,
+}
+
+/// Where the rules of approval stand.
+pub struct Rules<'a> {
+    /// The base's configuration.
+    pub config: &'a Config,
+    /// The policy root, from the repository's root on: empty, or with a `/` at its end.
+    pub root: &'a str,
+    /// The base; none where the change has no commit before it.
+    pub base: Option<Oid>,
+    /// The commit that is live, where the head comes after it, and the configuration there.
+    pub live: Option<(Oid, &'a Config)>,
+    /// The commit that is planned.
+    pub head: Oid,
+}
+
+impl Rules<'_> {
+    /// Gathers the facts. What is asked for is the most that the base and what is live ask for,
+    /// and a key counts where both list it: a change cannot bring its own signers, in however
+    /// many commits it comes.
+    ///
+    /// # Errors
+    /// Where the repository cannot be read.
+    pub fn standing(&self, repo: &Repo) -> Result<Standing, Failure> {
+        let live = self.live.map(|(_, config)| needed(config)).unwrap_or(0);
+        let needed = needed(self.config).max(live);
+        let mut findings = (Vec::new(), Vec::new());
+        let mut at = |config: &Config, commit: Option<Oid>| -> Result<Option<Vec<Signer>>, Failure> {
+            let Some(commit) = commit else { return Ok(None) };
+            let path = config.approval.as_ref().and_then(|a| a.allowed_signers.as_ref());
+            let path = format!("{}{}", self.root, path.map_or(SIGNERS, |path| path.value.as_str()));
+            let Some(source) = source(repo, commit, &path)? else { return Ok(None) };
+            let (signers, found) = signers::parse(&source);
+            if !found.is_empty() && !findings.1.contains(&source) {
+                findings.0.extend(found);
+                findings.1.push(source);
+            }
+            Ok(Some(signers))
+        };
+        let base = at(self.config, self.base)?;
+        let kept = match self.live {
+            Some((commit, config)) => at(config, Some(commit))?,
+            None => None,
+        };
+        let head = at(self.config, Some(self.head))?.unwrap_or_default();
+        let lack = base.is_none().then(|| match self.base {
+            None => {
+                "there is no commit before the change, so nobody is known who could approve it".to_owned()
+            }
+            Some(commit) => {
+                format!("{} has no list of allowed_signers, so nobody can approve", git::short(commit))
+            }
+        });
+        let mut signers = base.unwrap_or_default();
+        if let Some(kept) = kept {
+            signers.retain(|one| kept.iter().any(|other| other.key.key_data() == one.key.key_data()));
+        }
+        let from = self.live.map(|(commit, _)| commit).or(self.base);
+        let authors = if needed == 0 { Vec::new() } else { authors(repo, from, self.head)? };
+        Ok(Standing { needed, signers, head, authors, findings, lack: lack.filter(|_| needed > 0) })
+    }
+}
+
+impl Standing {
+    /// What the approvals of some changes come to.
+    pub fn verdict(&self, changes_digest: &str, given: &[Given], now: Timestamp) -> Verdict {
+        let facts =
+            Facts { changes_digest, base: &self.signers, head: &self.head, authors: &self.authors, now };
+        Verdict::new(self.needed, given.iter().map(|given| approval::signature(given, &facts)).collect())
+    }
+}
+
+/// How many people have to approve: none where nothing is said of approval, one where no number is.
+fn needed(config: &Config) -> u32 {
+    config.approval.as_ref().map_or(0, |approval| approval.reviews.unwrap_or(1))
+}
+
+fn authors(repo: &Repo, from: Option<Oid>, head: Oid) -> Result<Vec<Author>, Failure> {
+    let written = repo.written(from, head)?;
+    Ok(written
+        .into_iter()
+        .map(|one| Author {
+            name: one.name,
+            address: one.address,
+            commit: git::short(one.commit),
+            key: one.signature.and_then(|signature| {
+                let signature = SshSig::from_pem(&signature).ok()?;
+                Some(PublicKey::from(signature.public_key().clone()).fingerprint(HashAlg::Sha256).to_string())
+            }),
+        })
+        .collect())
+}
+
+/// A file of a commit as text; nothing where it has none.
+///
+/// # Errors
+/// Where it is there and cannot be read, or is no text.
+pub fn source(repo: &Repo, commit: Oid, path: &str) -> Result<Option<Source>, Failure> {
+    let snapshot = repo.snapshot(&Side::Commit(commit))?;
+    if snapshot.entry(path.as_bytes())?.is_none() {
+        return Ok(None);
+    }
+    let name = format!("{path}@{}", git::short(commit));
+    let bytes = snapshot
+        .read(path.as_bytes(), files::MAX_SOURCE)
+        .map_err(|why| Failure::usage(format!("cannot read {name}: {why}")))?;
+    let read = files::source(&name, bytes).map_err(|finding| Failure::usage(finding.message))?;
+    Ok(Some(read))
+}
+
+/// Says how the approvals beside a plan stand, as far as that can be told from here: it is judged
+/// when the plan is applied.
+pub fn told(plan: &Plan, file: &Path, terminal: &Terminal, now: Timestamp) {
+    let judged = || -> Result<Option<Judged>, Failure> {
+        let args = PlanningArgs {
+            target: None,
+            base: plan.git.merge_base.clone(),
+            allow_prune: plan.allow_prune,
+            load_timeout: 1_000,
+        };
+        let paths: Vec<PathBuf> = Vec::new();
+        let request = Request { paths: &paths, args: &args, told: false, now };
+        match planning::make(&request)? {
+            Made::Planned(planning) => planning.verdict(&plan.changes_digest, file, now).map(Some),
+            Made::Broken(..) => Ok(None),
+        }
+    };
+    match judged() {
+        Ok(Some(judged)) => {
+            terminal.findings(
+                &judged.standing.findings.0,
+                &judged.standing.findings.1,
+                &terminal.layout(false, false),
+            );
+            terminal.say(report::plan::approvals(&judged.verdict).trim_end());
+            judged.standing.lack.iter().for_each(|lack| terminal.say(&format!("note: {lack}")));
+        }
+        Ok(None) => {
+            terminal.say("note: approvals are judged when it is applied: the policies here do not load")
+        }
+        Err(failure) => {
+            terminal
+                .say(&format!("note: approvals are judged when it is applied; from here: {}", failure.error));
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! `luascale approve`: signs the changes of a plan with an SSH key. May import: everything.
+
+#![expect(clippy::disallowed_methods, reason = "the signature is written beside the plan, and plans expire")]
+
+use super::args_plan::Approve;
+use super::failure::{Failure, status};
+use super::terminal::Terminal;
+use super::{Outcome, agent, approvals, files, show};
+use crate::change::approval;
+use crate::report;
+use jiff::Timestamp;
+use ssh_key::HashAlg;
+
+/// Runs the command.
+pub fn run(args: &Approve, terminal: &Terminal) -> Outcome {
+    let plan = match show::read(&args.plan)? {
+        Ok(plan) => plan,
+        Err((finding, source)) => return Ok(show::unread(&finding, source, terminal)),
+    };
+    if show::expired(&plan, Timestamp::now()) {
+        return Err(Failure::usage(format!("the plan expired at {}", plan.expires))
+            .hint("make a new one: luascale plan -o"));
+    }
+    if plan.changes().next().is_none() {
+        return Err(Failure::usage("the plan changes nothing, so there is nothing to approve"));
+    }
+    let message = approval::message(&plan.changes_digest);
+    let (key, signature) = agent::sign(&args.key, approval::NAMESPACE, &message)?;
+    let fingerprint = key.fingerprint(HashAlg::Sha256).to_string();
+    terminal.print(&report::plan::text(&plan, &terminal.layout(false, false)), None)?;
+    let folder = approvals::folder(&args.plan);
+    // The fingerprint's letters that a path would take for its own become others.
+    let name: String = fingerprint
+        .trim_start_matches("SHA256:")
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
+        .take(24)
+        .collect();
+    let path = folder.join(format!("{name}.sig"));
+    std::fs::create_dir_all(&folder)
+        .and_then(|()| std::fs::write(&path, signature))
+        .map_err(|e| Failure::environment(format!("cannot write {}: {e}", files::shown(&path))))?;
+    terminal.say(&format!("approved by {fingerprint}: wrote {}", files::shown(&path)));
+    approvals::told(&plan, &args.plan, terminal, Timestamp::now());
+    Ok(status::CLEAN)
+}

@@ -1,0 +1,69 @@
+//! `luascale plan`: what would be done to a target so that it holds what the commit has. May
+//! import: everything.
+
+#![expect(clippy::disallowed_methods, reason = "a plan says when it was made")]
+
+use super::args_plan::{Plan as PlanArgs, PlanFormat};
+use super::failure::{Failure, status};
+use super::planning::{self, Made, Planning, Request};
+use super::terminal::Terminal;
+use super::{Outcome, files};
+use crate::change::Plan;
+use crate::report;
+use std::fmt::Write;
+
+/// Runs the command.
+pub fn run(args: &PlanArgs, terminal: &Terminal) -> Outcome {
+    let now = jiff::Timestamp::now();
+    let request = Request { paths: &args.paths, args: &args.planning, told: true, now };
+    let planning = match planning::make(&request)? {
+        Made::Planned(planning) => planning,
+        Made::Broken(findings, sources) => {
+            terminal.findings(&findings, &sources, &terminal.layout(false, false));
+            terminal.say("there is no plan: what does not load cannot be planned");
+            return Ok(status::FINDINGS);
+        }
+    };
+    let mut text = shown(&planning.plan, args.format, terminal);
+    let standing = planning.standing()?;
+    if args.format == PlanFormat::Text && standing.needed > 0 && planning.plan.changes().next().is_some() {
+        let s = if standing.needed == 1 { "person" } else { "people" };
+        let _ = writeln!(text, "approval {} {s} who did not write it", standing.needed);
+    }
+    terminal.print(&text, None)?;
+    let layout = terminal.layout(false, false);
+    terminal.findings(&standing.findings.0, &standing.findings.1, &layout);
+    planning.notes.iter().chain(&standing.lack).for_each(|note| terminal.say(&format!("note: {note}")));
+    if let Some(status) = objections(&planning, terminal) {
+        return Ok(status);
+    }
+    if let Some(path) = &args.output {
+        terminal.print(&planning.plan.text(), Some(path))?;
+        terminal.say(&format!("wrote {}", files::shown(path)));
+    }
+    let changes = planning.plan.changes().next().is_some();
+    Ok(if changes && args.detailed_exitcode { status::CHANGES } else { status::CLEAN })
+}
+
+/// What keeps a plan from being applied, told; and the exit status that it means.
+pub fn objections(planning: &Planning, terminal: &Terminal) -> Option<u8> {
+    for refused in &planning.refused {
+        terminal.say(&format!("error: the target refuses {}: {}", refused.id, refused.why));
+    }
+    if let Some(prune) = &planning.prune {
+        let count = planning.plan.count(crate::change::plan::Op::Delete);
+        let hint = format!("if that is meant, allow them by their number: --allow-prune {count}");
+        terminal.say(&Failure::usage(prune.clone()).hint(hint).to_string());
+        return Some(status::USAGE);
+    }
+    (!planning.refused.is_empty()).then_some(status::FINDINGS)
+}
+
+/// A plan in a format.
+pub fn shown(plan: &Plan, format: PlanFormat, terminal: &Terminal) -> String {
+    match format {
+        PlanFormat::Text => report::plan::text(plan, &terminal.layout(false, false)),
+        PlanFormat::Json => plan.text(),
+        PlanFormat::Markdown => report::plan::markdown(plan),
+    }
+}

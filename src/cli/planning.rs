@@ -1,0 +1,349 @@
+//! Making a plan: from the commit that is checked out and from what is live. May import:
+//! everything.
+//!
+//! What is planned is the commit, never the work tree. The configuration, the target and the
+//! signers are those of the base, so that a change cannot choose them for itself.
+
+#![expect(clippy::disallowed_methods, reason = "pipelines say in the environment which change it is")]
+
+use super::approvals::{self, Rules, Standing};
+use super::args_plan::PlanningArgs;
+use super::failure::Failure;
+use super::files;
+use super::planned;
+use super::revision::{self, Revision, Scope};
+use super::targets::{self, Opened};
+use crate::change::live::{Live, Operation};
+use crate::change::plan::{self, Op, Plan, Revisions, TargetId, Tool, Version};
+use crate::config::{self, Config};
+use crate::git::{self, Oid, Repo, Side};
+use crate::lua::Limits;
+use crate::model::Finding;
+use crate::target::Refusal;
+use crate::text::Source;
+use jiff::Timestamp;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// What is to be planned.
+pub struct Request<'a> {
+    /// Paths of the repository; none: all of it.
+    pub paths: &'a [PathBuf],
+    /// How.
+    pub args: &'a PlanningArgs,
+    /// Whether it is told what the changes mean and do, and what `check` finds: what people read
+    /// and nothing that is applied depends on.
+    pub told: bool,
+    /// The time.
+    pub now: Timestamp,
+}
+
+/// A plan and all that it was made of.
+pub struct Planning {
+    /// The repository.
+    pub repo: Repo,
+    /// The commit.
+    pub head: Oid,
+    /// What the change starts from.
+    pub base: Base,
+    /// The policies of the commit.
+    pub revision: Revision,
+    /// The base's configuration.
+    pub config: Config,
+    /// Where it is applied to.
+    pub opened: Opened,
+    /// What is there.
+    pub live: Live,
+    /// The plan.
+    pub plan: Plan,
+    /// What performs it, sorted by name.
+    pub operations: Vec<Operation>,
+    /// What the target would refuse.
+    pub refused: Vec<Refusal>,
+    /// Why so many deletions are refused, in a sentence.
+    pub prune: Option<String>,
+    /// What else is to be said, a sentence each.
+    pub notes: Vec<String>,
+    /// The policy root, from the repository's root on.
+    folder: PathBuf,
+}
+
+/// What a change starts from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Base {
+    /// The branch or revision that it was told by.
+    pub name: Option<String>,
+    /// The commit; none where there is no commit before the change.
+    pub commit: Option<Oid>,
+    /// Whether the change is on the default branch already.
+    pub merged: bool,
+}
+
+/// A plan, or why there is none.
+pub enum Made {
+    /// It is made.
+    Planned(Box<Planning>),
+    /// Policies of the commit do not load: what was found, and the texts.
+    Broken(Vec<Finding>, Vec<Source>),
+}
+
+/// Makes a plan.
+///
+/// # Errors
+/// Where the repository, the configuration or the target cannot be read.
+pub fn make(request: &Request<'_>) -> Result<Made, Failure> {
+    make_where(request, &|_| true)?.ok_or_else(|| Failure::bug("no plan was made"))
+}
+
+/// Makes a plan where the base's configuration has it so.
+///
+/// # Errors
+/// Where the repository, the configuration or the target cannot be read.
+pub fn make_where(request: &Request<'_>, wanted: &dyn Fn(&Config) -> bool) -> Result<Option<Made>, Failure> {
+    let start = request.paths.first().map_or(Path::new("."), PathBuf::as_path);
+    let repo = Repo::discover(start)?;
+    let Some(head) = repo.head()? else {
+        return Err(Failure::usage("there is no commit to plan yet")
+            .hint("commit the policies: what is planned is a commit, never the work tree"));
+    };
+    let base = base(&repo, head, request.args.base.as_deref())?;
+    let paths = revision::paths(&repo, request.paths)?;
+    let limits = Limits { load_ms: request.args.load_timeout, ..Limits::default() };
+    let scope = Scope { paths: &paths, only: None };
+    let revision = revision::load(&repo, &Side::Commit(head), scope, limits, "HEAD")?;
+    if !revision.is_sound() {
+        return Ok(Some(Made::Broken(revision.findings, revision.sources)));
+    }
+    let folder = root(&repo, head, &revision, &paths)?;
+    let (config, config_digest) = configuration(&repo, base.commit.unwrap_or(head), &folder)?;
+    if !wanted(&config) {
+        return Ok(None);
+    }
+    let disk = repo.workdir().unwrap_or(repo.folder()).join(&folder);
+    let opened = targets::open(request.args.target.as_deref(), &config.apply, &disk)?;
+    let target = opened.target.as_ref();
+    let live = target.live()?;
+    let in_scope = |path: &str| {
+        let whole = folder.join(path);
+        paths.is_empty() || paths.iter().any(|scope| whole.starts_with(scope))
+    };
+    let policies = plan::policies(&of_live(&live), &of_git(&revision), &in_scope, &|id, after| {
+        live.held(id, after).map(|hold| hold.by)
+    });
+    let prune = plan::prune_refused(&policies, live.policies.len(), request.args.allow_prune);
+    let operations = operations(&policies, &live, &revision);
+    let refused = target.validate(&operations)?;
+    let identity = target.identity();
+    let mut notes: Vec<String> = uncommitted(&repo, head, &paths).into_iter().collect();
+    notes.extend(
+        revision.skipped.iter().map(|skipped| format!("{} is left out: {}", skipped.path, skipped.why)),
+    );
+    if base.commit.is_none() {
+        notes.push("there is no commit before this one: the configuration is read from it itself".to_owned());
+    }
+    let mut plan = Plan {
+        format: String::new(),
+        tool: Tool { version: env!("CARGO_PKG_VERSION").to_owned(), rules: planned::rule_set() },
+        created: String::new(),
+        expires: String::new(),
+        git: Revisions {
+            repository: repo.origin(),
+            pull_request: pull_request(),
+            base: base.name.clone(),
+            merge_base: base.commit.map(|id| id.to_string()),
+            head: head.to_string(),
+        },
+        config: config_digest,
+        scope: paths.iter().map(|path| files::shown(path)).collect(),
+        allow_prune: request.args.allow_prune,
+        target: TargetId { kind: identity.kind.clone(), identity: identity.id.clone(), serial: live.serial },
+        policies,
+        changes_digest: String::new(),
+        sha256: String::new(),
+    };
+    if request.told {
+        let linted = planned::lint(&revision, &config, planned::today())?;
+        planned::tell_lint(&mut plan.policies, &revision, &linted);
+    }
+    let plan = plan.sealed(request.now);
+    Ok(Some(Made::Planned(Box::new(Planning {
+        repo,
+        head,
+        base,
+        revision,
+        config,
+        opened,
+        live,
+        plan,
+        operations,
+        refused,
+        prune,
+        notes,
+        folder,
+    }))))
+}
+
+impl Planning {
+    /// What the change's approvals are judged by.
+    ///
+    /// # Errors
+    /// Where the repository cannot be read.
+    pub fn standing(&self) -> Result<Standing, Failure> {
+        let live = match self.live.commit.as_deref().and_then(|commit| commit.parse::<Oid>().ok()) {
+            Some(commit)
+                if self.base.merged && commit != self.head && self.repo.descends(self.head, commit)? =>
+            {
+                Some((commit, configuration(&self.repo, commit, &self.folder)?.0))
+            }
+            _ => None,
+        };
+        let root = files::shown(&self.folder);
+        let rules = Rules {
+            config: &self.config,
+            root: &if root.is_empty() { root } else { format!("{root}/") },
+            base: self.base.commit,
+            live: live.as_ref().map(|(commit, config)| (*commit, config)),
+            head: self.head,
+        };
+        rules.standing(&self.repo)
+    }
+
+    /// What the approvals beside a plan come to for the changes that are planned.
+    ///
+    /// # Errors
+    /// Where the repository or the approvals cannot be read.
+    pub fn verdict(&self, changes_digest: &str, file: &Path, now: Timestamp) -> Result<Judged, Failure> {
+        let standing = self.standing()?;
+        let verdict = standing.verdict(changes_digest, &approvals::given(file)?, now);
+        Ok(Judged { verdict, standing })
+    }
+}
+
+/// A verdict and what it was judged by.
+pub struct Judged {
+    /// What the approvals come to.
+    pub verdict: crate::change::approval::Verdict,
+    /// The facts.
+    pub standing: Standing,
+}
+
+/// What a change starts from: what was asked for; on the default branch the first parent, which
+/// is what that branch was before; elsewhere the merge base with it.
+///
+/// # Errors
+/// Where the repository or the configuration cannot be read.
+pub fn base(repo: &Repo, head: Oid, asked: Option<&str>) -> Result<Base, Failure> {
+    if let Some(asked) = asked {
+        let commit = repo.resolve(asked)?.id;
+        return Ok(Base { name: Some(asked.to_owned()), commit: Some(commit), merged: commit != head });
+    }
+    let (name, tip) = repo.default_branch()?;
+    let merge_base = repo.merge_base((&name, tip), ("HEAD", head))?;
+    if merge_base != head {
+        return Ok(Base { name: Some(name), commit: Some(merge_base), merged: false });
+    }
+    let parent = repo.commit(head)?.parents.first().copied();
+    if parent.is_none() && repo.is_cut(head) {
+        return Err(Failure::environment(
+            "the commit before HEAD is not in this shallow clone; a fetch-depth of 0 (git fetch --unshallow) brings it",
+        ));
+    }
+    Ok(Base { name: Some(name), commit: parent, merged: true })
+}
+
+/// The policy root that is planned: the only one that the paths have; where they have no policy
+/// any more, that of the nearest luascale.yaml upward of the first of them.
+///
+/// # Errors
+/// Where the repository or the configuration cannot be read.
+pub fn root(repo: &Repo, head: Oid, revision: &Revision, paths: &[PathBuf]) -> Result<PathBuf, Failure> {
+    match revision.projects.as_slice() {
+        [one] => return Ok(one.root.folder.clone()),
+        [] => {}
+        several => {
+            let shown = several.iter().map(|project| files::shown(&project.root.folder));
+            let roots: Vec<String> =
+                shown.map(|at| if at.is_empty() { ".".to_owned() } else { at }).collect();
+            return Err(Failure::usage("these policies have several roots, and a plan is of one")
+                .hint(format!("plan one at a time: {}", roots.join(", ")))
+                .hint("a folder with a luascale.yaml is the root of all that is below it"));
+        }
+    }
+    let snapshot = repo.snapshot(&Side::Commit(head))?;
+    let start = paths.first().map_or(Path::new(""), PathBuf::as_path);
+    for folder in start.ancestors() {
+        if snapshot.entry(&git::from_path(&folder.join(config::FILE_NAME)))?.is_some() {
+            return Ok(folder.to_owned());
+        }
+    }
+    Ok(PathBuf::new())
+}
+
+/// The configuration of a policy root at a commit, and its digest; an empty one where there is none.
+///
+/// # Errors
+/// Where the repository or the configuration cannot be read.
+pub fn configuration(repo: &Repo, commit: Oid, folder: &Path) -> Result<(Config, Option<String>), Failure> {
+    let path = files::shown(&folder.join(config::FILE_NAME));
+    let Some(source) = approvals::source(repo, commit, &path)? else { return Ok((Config::default(), None)) };
+    let (config, findings) = config::parse(&source);
+    match findings.first() {
+        None => Ok((config, config::digest(&source))),
+        Some(first) => Err(Failure::usage(format!("{} cannot be used: {}", source.name, first.message))
+            .hint("the configuration is read from the base; once its correction is merged, name that commit: --base REV")),
+    }
+}
+
+fn of_live(live: &Live) -> BTreeMap<String, Version> {
+    let version = |(id, policy): (&String, &crate::change::live::LivePolicy)| {
+        (id.clone(), Version { path: policy.bundle.path.clone(), digest: policy.digest.clone() })
+    };
+    live.policies.iter().map(version).collect()
+}
+
+fn of_git(revision: &Revision) -> BTreeMap<String, Version> {
+    let version = |policy: &revision::Versioned| {
+        (policy.id.clone(), Version { path: policy.bundle.path.clone(), digest: policy.bundle.digest() })
+    };
+    revision.policies.iter().map(version).collect()
+}
+
+/// What performs a plan.
+fn operations(policies: &[plan::Planned], live: &Live, revision: &Revision) -> Vec<Operation> {
+    let operation = |policy: &plan::Planned| Operation {
+        id: policy.id.clone(),
+        before: policy.before.clone(),
+        replaced: live.policies.get(&policy.id).map(|live| live.bundle.clone()),
+        after: match policy.op {
+            Op::Delete => None,
+            _ => revision.policy(&policy.id).map(|policy| policy.bundle.clone()),
+        },
+    };
+    policies.iter().filter(|policy| policy.op != Op::None).map(operation).collect()
+}
+
+/// What the work tree has and the commit does not, in a sentence.
+fn uncommitted(repo: &Repo, head: Oid, paths: &[PathBuf]) -> Option<String> {
+    repo.workdir()?;
+    // Where the work tree cannot be read, nothing of it is planned either.
+    let changes = repo.changes(&Side::Commit(head), &Side::WorkTree).ok()?;
+    let mut counted: Vec<String> = changes
+        .iter()
+        .map(git::FileChange::shown)
+        .filter(|path| [".lua", ".luau", config::FILE_NAME].iter().any(|end| path.ends_with(end)))
+        .filter(|path| paths.is_empty() || paths.iter().any(|scope| Path::new(path).starts_with(scope)))
+        .collect();
+    counted.sort();
+    let (count, first) = (counted.len(), counted.first()?);
+    let more = if count == 1 { String::new() } else { format!(" and {} more files are", count - 1) };
+    let is = if count == 1 { " is" } else { "" };
+    Some(format!("{first}{is}{more} not committed, and so not planned"))
+}
+
+/// The number of the pull request, where a pipeline says.
+fn pull_request() -> Option<u64> {
+    let github = std::env::var("GITHUB_REF").ok();
+    let github = github.as_deref().and_then(|name| name.strip_prefix("refs/pull/")?.split('/').next());
+    let gitlab = std::env::var("CI_MERGE_REQUEST_IID").ok();
+    github.map(str::to_owned).or(gitlab)?.parse().ok()
+}

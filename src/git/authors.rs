@@ -1,0 +1,151 @@
+//! Who wrote what lies between two commits. May import: siblings.
+
+use super::{Error, Repo, unreadable};
+use git2::{Oid, Sort};
+
+/// Most commits that are gone through: a change that has more is told to be too large.
+const MOST: usize = 10_000;
+
+/// A part of a change and who wrote it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// The commit.
+    pub commit: Oid,
+    /// The name in it.
+    pub name: String,
+    /// The address in it.
+    pub address: String,
+    /// The signature of the commit, as it is written there, where it has one.
+    pub signature: Option<Vec<u8>>,
+}
+
+impl Repo {
+    /// Who wrote the commits that `head` has and `base` does not: authors, and those whom
+    /// `Co-authored-by` names. A merge whose tree is what merging gives by itself is nobody's work.
+    ///
+    /// # Errors
+    /// Where the commits cannot be read, or are more than 10,000.
+    pub fn written(&self, base: Option<Oid>, head: Oid) -> Result<Vec<Written>, Error> {
+        let repo = self.lock();
+        let failed = |error: git2::Error| unreadable("the commits of the change", &error);
+        let mut walk = repo.revwalk().map_err(failed)?;
+        walk.set_sorting(Sort::TOPOLOGICAL).map_err(failed)?;
+        walk.push(head).map_err(failed)?;
+        if let Some(base) = base {
+            walk.hide(base).map_err(failed)?;
+        }
+        let mut written = Vec::new();
+        for (count, id) in walk.enumerate() {
+            if count >= MOST {
+                return Err(Error::repository(format!("the change has more than {MOST} commits")));
+            }
+            let id = id.map_err(failed)?;
+            let commit = repo.find_commit(id).map_err(failed)?;
+            if is_plain_merge(&repo, &commit) {
+                continue;
+            }
+            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+            let signature = repo.extract_signature(&id, None).ok().map(|(signature, _)| signature.to_vec());
+            let author = commit.author();
+            written.push(Written {
+                commit: id,
+                name: text(author.name_bytes()),
+                address: text(author.email_bytes()),
+                signature,
+            });
+            let message = text(commit.message_bytes());
+            for (name, address) in message.lines().filter_map(co_author) {
+                written.push(Written { commit: id, name, address, signature: None });
+            }
+        }
+        Ok(written)
+    }
+
+    /// Where the repository is kept: the address of `origin`, without a user and a password.
+    pub fn origin(&self) -> Option<String> {
+        let repo = self.lock();
+        let remote = repo.find_remote("origin").ok()?;
+        let url = String::from_utf8_lossy(remote.url_bytes()).into_owned();
+        Some(without_user(&url))
+    }
+
+    /// Whether a commit is another, or comes after it.
+    ///
+    /// # Errors
+    /// Where history cannot be read.
+    pub fn descends(&self, from: Oid, ancestor: Oid) -> Result<bool, Error> {
+        if from == ancestor {
+            return Ok(true);
+        }
+        let repo = self.lock();
+        if repo.find_commit(ancestor).is_err() {
+            return Ok(false);
+        }
+        repo.graph_descendant_of(from, ancestor).map_err(|error| unreadable("the history", &error))
+    }
+}
+
+/// An address of a repository without a user, a password, a query.
+fn without_user(url: &str) -> String {
+    match url.split_once("://") {
+        Some((scheme, rest)) => {
+            let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
+            let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
+            let path = path.split(['?', '#']).next().unwrap_or_default();
+            format!("{scheme}://{host}/{path}")
+        }
+        None => url.rsplit_once('@').map_or(url, |(_, host)| host).to_owned(),
+    }
+}
+
+/// Whether a merge of two commits has the tree that merging them gives without a hand in it.
+fn is_plain_merge(repo: &git2::Repository, commit: &git2::Commit<'_>) -> bool {
+    if commit.parent_count() != 2 {
+        return false;
+    }
+    let merged = || {
+        let (ours, theirs) = (commit.parent(0).ok()?, commit.parent(1).ok()?);
+        let index = repo.merge_commits(&ours, &theirs, None).ok()?;
+        if index.has_conflicts() {
+            return None;
+        }
+        let diff = repo.diff_tree_to_index(Some(&commit.tree().ok()?), Some(&index), None).ok()?;
+        Some(diff.deltas().len() == 0)
+    };
+    merged().unwrap_or(false)
+}
+
+/// `Co-authored-by: Name <address>`.
+fn co_author(line: &str) -> Option<(String, String)> {
+    let (key, person) = line.split_once(':')?;
+    if !key.trim().eq_ignore_ascii_case("co-authored-by") {
+        return None;
+    }
+    let (name, address) = person.rsplit_once('<')?;
+    Some((name.trim().to_owned(), address.trim_end().trim_end_matches('>').trim().to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_and_a_password_are_kept_out() {
+        for (url, shown) in [
+            ("https://x-access-token:s3cret@forge.example/a/b.git?t=1", "https://forge.example/a/b.git"),
+            ("https://forge.example/a@b/c", "https://forge.example/a@b/c"),
+            ("git@forge.example:a/b.git", "forge.example:a/b.git"),
+            ("/srv/git/b.git", "/srv/git/b.git"),
+        ] {
+            assert_eq!(without_user(url), shown);
+        }
+    }
+
+    #[test]
+    fn whom_a_trailer_names_wrote_too() {
+        let ann = Some(("Ann B".to_owned(), "ann@example.com".to_owned()));
+        assert_eq!(co_author("Co-authored-by: Ann B <ann@example.com>"), ann);
+        assert_eq!(co_author("co-Authored-By:Ann B <ann@example.com> "), ann);
+        assert_eq!(co_author("Reviewed-by: Ann B <ann@example.com>"), None);
+    }
+}
