@@ -18,8 +18,8 @@ pub fn steps() -> u64 {
     STEPS.load(Ordering::Relaxed)
 }
 
-/// What a test has go wrong: `kill:7` or `full:7`, at the seventh step and (full) from then on.
-/// Builds with debug assertions alone look for it.
+/// What a test has go wrong: `kill:7` at the seventh step, `full:7` from then on, `slow:7` so many
+/// milliseconds at each. Builds with debug assertions alone look for it.
 const FAULT: &str = "LUASCALE_TEST_FAULT";
 
 fn fault() -> Option<&'static (String, u64)> {
@@ -40,6 +40,10 @@ pub fn step() -> io::Result<()> {
             #[cfg(unix)]
             let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
             std::process::abort()
+        }
+        Some((what, at)) if what == "slow" => {
+            std::thread::sleep(std::time::Duration::from_millis(*at));
+            Ok(())
         }
         Some((what, at)) if what == "full" && now >= *at => Err(io::ErrorKind::StorageFull.into()),
         _ => Ok(()),

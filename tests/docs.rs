@@ -151,8 +151,9 @@ fn whole(snippet: &str) -> String {
 #[test]
 fn every_snippet_of_the_documents_loads() {
     let mut faults = Vec::new();
-    // The tutorial makes mistakes on purpose, and has a test of its own.
-    for path in documents().into_iter().filter(|p| !p.ends_with("tutorial.md")) {
+    // Tutorials make mistakes on purpose, and have tests of their own.
+    let tutorial = |path: &PathBuf| path.ends_with("tutorial.md") || path.ends_with("gitops-tutorial.md");
+    for path in documents().into_iter().filter(|p| !tutorial(p)) {
         let text = std::fs::read_to_string(&path).unwrap();
         for (line, _, snippet) in blocks(&text, "lua") {
             let file = whole(&snippet);
@@ -197,12 +198,17 @@ fn the_outputs_in_the_documents_are_what_the_commands_print() {
     assert!(checked >= 2, "the README shows two outputs");
 }
 
-/// Whether a text is what was expected, line by line; a line `...` stands for any lines.
+/// Whether a text is what was expected, line by line; a line `...` stands for any lines, and one
+/// that ends in ` ...` for any that begins so.
 fn alike(expected: &[&str], printed: &[&str]) -> bool {
     match (expected.split_first(), printed.split_first()) {
         (Some((&"...", rest)), _) => (0..=printed.len()).any(|skip| alike(rest, &printed[skip..])),
         (Some((want, expected)), Some((line, printed))) => {
-            want.trim_end() == line.trim_end() && alike(expected, printed)
+            let same = match want.strip_suffix(" ...") {
+                Some(begins) => line.starts_with(begins),
+                None => want.trim_end() == line.trim_end(),
+            };
+            same && alike(expected, printed)
         }
         (None, None) => true,
         _ => false,
@@ -215,20 +221,36 @@ fn elided_lines_match_and_others_must_be_the_same() {
     assert!(alike(&["...", "c"], &["c"]));
     assert!(!alike(&["a", "...", "c"], &["a", "b"]));
     assert!(!alike(&["a"], &["a", "b"]));
+    assert!(alike(&["a b ..."], &["a b c"]));
+    assert!(!alike(&["a b ..."], &["a c"]));
+}
+
+#[test]
+fn the_tutorial_runs_as_it_is_written() {
+    let folder = Folder::with(&[]);
+    for path in find("examples", "") {
+        folder.write(path.strip_prefix(root()).unwrap().to_str().unwrap(), &std::fs::read(&path).unwrap());
+    }
+    walked("docs/tutorial.md", &folder, 6);
+}
+
+#[test]
+fn the_tutorial_of_gitops_runs_as_it_is_written() {
+    let there = std::process::Command::new("ssh-keygen").arg("-?").output().is_ok();
+    if !there && std::env::var("CI").as_deref() != Ok("true") {
+        eprintln!("skipped: ssh-keygen is missing");
+        return;
+    }
+    walked("docs/gitops-tutorial.md", &Folder::with(&[]), 20);
 }
 
 /// Saves the files and runs the commands in the order written: a block after a line that ends in
 /// "`path`:" is a file, a `console` block holds commands and what they print, and `<!-- status 1
 /// -->` before it says how they end where it is not 0.
-#[test]
-fn the_tutorial_runs_as_it_is_written() {
-    let text = std::fs::read_to_string(root().join("docs/tutorial.md")).unwrap();
-    let folder = Folder::with(&[]);
-    for path in find("examples", "") {
-        folder.write(path.strip_prefix(root()).unwrap().to_str().unwrap(), &std::fs::read(&path).unwrap());
-    }
+fn walked(document: &str, folder: &Folder, least: usize) {
+    let text = std::fs::read_to_string(root().join(document)).unwrap();
     let mut all: Vec<(usize, &str, String, String)> = Vec::new();
-    for language in ["lua", "yaml", "console"] {
+    for language in ["lua", "yaml", "text", "console"] {
         all.extend(
             blocks(&text, language).into_iter().map(|(line, before, body)| (line, language, before, body)),
         );
@@ -236,32 +258,45 @@ fn the_tutorial_runs_as_it_is_written() {
     all.sort();
     let mut commands = 0;
     for (line, language, before, body) in all {
+        let path = before.strip_suffix("`:").and_then(|b| b.rsplit('`').next());
         if language != "console" {
-            let path = before.strip_suffix("`:").and_then(|b| b.rsplit('`').next());
-            folder.write(
-                path.unwrap_or_else(|| panic!("line {line}: no path before the file")),
-                body.as_bytes(),
-            );
+            // A text that is no file is shown, not saved.
+            assert!(path.is_some() || language == "text", "{document}:{line}: no path before the file");
+            path.map(|path| folder.write(path, body.as_bytes()));
             continue;
         }
         let status = before.strip_prefix("<!-- status ").and_then(|b| b.strip_suffix(" -->"));
         let status: i32 = status.map_or(0, |s| s.parse().unwrap());
-        for command in body.split("$ luascale ").skip(1) {
+        for command in format!("\n{body}").split("\n$ ").skip(1) {
             let mut lines = command.trim_end().lines();
             let typed = lines.next().unwrap();
             let expected: Vec<&str> = lines.collect();
-            let ran = folder.luascale(&typed.split_whitespace().collect::<Vec<_>>());
+            let ran = match typed.strip_prefix("luascale ") {
+                Some(args) => folder.luascale(&args.split_whitespace().collect::<Vec<_>>()),
+                None => typed_in_a_shell(typed, folder),
+            };
             let whole = format!("{}{}", ran.stdout, ran.stderr);
             let printed: Vec<&str> = whole.trim_end().lines().collect();
             assert!(
                 ran.status == status && alike(&expected, &printed),
-                "docs/tutorial.md:{line}: luascale {typed}: status {}\n{whole}",
+                "{document}:{line}: {typed}: status {}\n{whole}",
                 ran.status
             );
             commands += 1;
         }
     }
-    assert!(commands >= 6, "{commands} commands");
+    assert!(commands >= least, "{commands} commands");
+}
+
+/// Runs a command that is not luascale's, as somebody with a name and without a configuration.
+fn typed_in_a_shell(typed: &str, folder: &Folder) -> support::Ran {
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", typed]).current_dir(folder.path()).env("HOME", folder.path());
+    command.env("GIT_CONFIG_NOSYSTEM", "1").env_remove("GIT_DIR");
+    for who in ["AUTHOR", "COMMITTER"] {
+        command.env(format!("GIT_{who}_NAME"), "ann").env(format!("GIT_{who}_EMAIL"), "ann@example.com");
+    }
+    support::run(command, std::time::Duration::from_secs(60))
 }
 
 #[test]

@@ -8,6 +8,7 @@ pub mod bundle;
 pub mod canonical;
 pub mod chain;
 pub mod code;
+pub mod drift;
 pub mod live;
 pub mod meaning;
 pub mod plan;

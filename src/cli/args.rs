@@ -1,7 +1,8 @@
 //! What was typed. What it means is worked out by each command. May import: everything.
 
 pub use super::args_apply::{
-    Ledger, LedgerArgs, LedgerCommand, LedgerShow, LedgerVerify, LockArgs, Rollback, TextOrJson, Unlock,
+    Apply, Drift, Ledger, LedgerArgs, LedgerCommand, LedgerShow, LedgerVerify, LockArgs, Rollback,
+    TextOrJson, Unlock,
 };
 use crate::sim::samples;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -39,6 +40,10 @@ pub enum Command {
     DryRun(Box<DryRun>),
     /// Hold policies against the expectations in YAML samples
     Test(Box<Test>),
+    /// Make what the commit has live on a target: a plan that was approved, or what is planned now
+    Apply(Box<Apply>),
+    /// Tell how git, what was applied and what is live differ, and change nothing
+    Drift(Box<Drift>),
     /// Make an earlier generation of a target live again, and hold it until git changes
     Rollback(Rollback),
     /// Take the lock of a run that is gone away from it

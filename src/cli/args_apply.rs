@@ -1,5 +1,6 @@
 //! What was typed after `apply`, `drift`, `rollback`, `unlock` and `ledger`. May import: everything.
 
+use super::args_plan::PlanningArgs;
 use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -27,6 +28,41 @@ pub enum TextOrJson {
     Text,
     /// For programs.
     Json,
+}
+
+/// `luascale apply`.
+#[derive(Debug, Args)]
+pub struct Apply {
+    /// A plan that `luascale plan -o` wrote, and that was approved: exactly what it changes is
+    /// done, or nothing [default: plan, and do it]
+    #[arg(value_name = "PLAN")]
+    pub plan: Option<PathBuf>,
+    /// How it is planned again
+    #[command(flatten)]
+    pub planning: PlanningArgs,
+    /// The lock
+    #[command(flatten)]
+    pub lock: LockArgs,
+    /// What to print
+    #[arg(long, value_enum, default_value_t = TextOrJson::Text, value_name = "FORMAT")]
+    pub format: TextOrJson,
+}
+
+/// `luascale drift`.
+#[derive(Debug, Args)]
+pub struct Drift {
+    /// Policy files and folders of the repository [default: the whole repository]
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// How it is told what git has
+    #[command(flatten)]
+    pub planning: PlanningArgs,
+    /// Exit with 2 where something differs
+    #[arg(long)]
+    pub detailed_exitcode: bool,
+    /// What to print
+    #[arg(long, value_enum, default_value_t = TextOrJson::Text, value_name = "FORMAT")]
+    pub format: TextOrJson,
 }
 
 /// `luascale rollback`.

@@ -228,6 +228,11 @@ pub fn now() -> Time {
     Time(jiff::Timestamp::now().as_millisecond())
 }
 
+/// The time, for plans.
+pub fn timestamp() -> jiff::Timestamp {
+    jiff::Timestamp::now()
+}
+
 /// Who runs the command, in words: what the pipeline says, else the user and the machine.
 pub fn actor() -> String {
     let env = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());

@@ -1,6 +1,7 @@
 //! The command line: arguments in, an exit status out. May import: everything.
 
 mod agent;
+mod apply;
 mod approvals;
 mod approve;
 mod args;
@@ -9,6 +10,7 @@ mod args_plan;
 mod cache;
 mod check;
 mod delivery;
+mod drift;
 mod dry_run;
 mod edited;
 mod explain;
@@ -77,6 +79,8 @@ fn parsed() -> u8 {
         Command::Man => manual::man(&terminal),
         Command::DryRun(args) => dry_run::run(&args, &terminal),
         Command::Test(args) => test::run(&args, &terminal),
+        Command::Apply(args) => apply::run(&args, &terminal),
+        Command::Drift(args) => drift::run(&args, &terminal),
         Command::Rollback(args) => rollback::run(&args, &terminal),
         Command::Unlock(args) => ledger::unlock(&args, &terminal),
         Command::Ledger(args) => ledger::run(&args, &terminal),

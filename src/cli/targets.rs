@@ -6,7 +6,7 @@ use super::project::parent;
 use crate::config::{self, Apply};
 use crate::target::directory::{Directory, KIND};
 use crate::target::{Error, Target};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 /// A target and where its ledger lies.
 pub struct Opened {
@@ -59,8 +59,13 @@ pub fn configured(asked: Option<&str>) -> Result<Opened, Failure> {
 }
 
 fn directory(path: &Path) -> Result<Opened, Failure> {
-    let target = Directory::open(path)?;
-    Ok(Opened { target: Box::new(target), ledger: Directory::ledger(path) })
+    // As people would write it: from the working directory where it lies below it, without `./`.
+    let here = std::path::absolute(".").unwrap_or_default();
+    let below = path.strip_prefix(&here).unwrap_or(path);
+    let path: PathBuf = below.components().filter(|part| *part != Component::CurDir).collect();
+    let path = if path.as_os_str().is_empty() { PathBuf::from(".") } else { path };
+    let target = Directory::open(&path)?;
+    Ok(Opened { target: Box::new(target), ledger: Directory::ledger(&path) })
 }
 
 impl From<Error> for Failure {

@@ -18,6 +18,8 @@ pub struct Report {
     pub operations: Vec<Did>,
     /// Policies that a rollback holds, so that they stay as they are.
     pub held: Vec<String>,
+    /// Policies that were held and are not any more: git has another version of them.
+    pub released: Vec<String>,
     /// Who approved, each in words.
     pub approvals: Vec<String>,
     /// Digest of the changes.
@@ -52,7 +54,7 @@ pub fn text(report: &Report) -> String {
             _ => ("~", Tone::Warn),
         };
         let version = |digest: &Option<String>| digest.as_deref().map_or("none", short).to_owned();
-        let versions = format!("{} -> {}", version(&did.before), version(&did.after));
+        let versions = format!("{} → {}", version(&did.before), version(&did.after));
         let head = format!("  {mark} {:6}  {}", clean(&did.op), pad(&clean(&did.id), column, false));
         out.push_str(&format!("{}  {}\n", tone.paint(&head), Tone::Dim.paint(&clean(&versions))));
     }
@@ -68,12 +70,19 @@ pub fn text(report: &Report) -> String {
 }
 
 fn held(report: &Report) -> String {
-    if report.held.is_empty() {
-        return String::new();
+    let mut out = String::new();
+    let words = |names: &[String]| if names.len() == 1 { ("is", "it") } else { ("are", "them") };
+    if !report.held.is_empty() {
+        let (verb, it) = words(&report.held);
+        let names = clean(&report.held.join(", "));
+        out.push_str(&format!("{names} {verb} held as rolled back until git has another version of {it}\n"));
     }
-    let names = clean(&report.held.join(", "));
-    let (verb, it) = if report.held.len() == 1 { ("is", "it") } else { ("are", "them") };
-    format!("{names} {verb} held as rolled back until git has another version of {it}\n")
+    if !report.released.is_empty() {
+        let (verb, it) = words(&report.released);
+        let names = clean(&report.released.join(", "));
+        out.push_str(&format!("{names} {verb} no longer held: git has another version of {it}\n"));
+    }
+    out
 }
 
 /// For programs.
@@ -85,6 +94,7 @@ pub fn json(report: &Report) -> String {
         "changed": !report.operations.is_empty(),
         "operations": report.operations,
         "held": report.held,
+        "released": report.released,
         "approvals": report.approvals,
         "changes_digest": report.changes_digest,
         "ledger": report.ledger,

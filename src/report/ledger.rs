@@ -72,7 +72,7 @@ pub fn shown(lines: &[Line]) -> String {
                 "      {:6}  {}  {}\n",
                 clean(&did.op),
                 pad(&clean(&did.id), column, false),
-                Tone::Dim.paint(&clean(&format!("{} -> {}", version(&did.before), version(&did.after))))
+                Tone::Dim.paint(&clean(&format!("{} → {}", version(&did.before), version(&did.after))))
             ));
         }
     }

@@ -10,6 +10,7 @@
 pub mod chart;
 pub mod csv;
 pub mod delivered;
+pub mod drift;
 pub mod explain;
 pub mod facts;
 mod fast;

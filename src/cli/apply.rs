@@ -1,0 +1,319 @@
+//! `luascale apply`: makes what git has live. May import: everything.
+//!
+//! A plan that is given is evidence, never authority: it is planned again from git and from what
+//! is live, under the lock, and what was approved has to be exactly what is done.
+
+use super::args::{Apply, TextOrJson};
+use super::delivery::{self, Delivery};
+use super::failure::{Failure, status};
+use super::planning::{self, Judged, Made, Planning, Request};
+use super::terminal::Terminal;
+use super::{Outcome, show};
+use crate::change::chain::Did;
+use crate::change::plan::{self, Op, Plan};
+use crate::change::rollback::kept;
+use crate::change::stale::{self, Agreement, short};
+use crate::git::Repo;
+use crate::report::delivered::{self, Report};
+use crate::target::{Operation, Origin};
+use std::path::{Path, PathBuf};
+
+/// Runs the command.
+pub fn run(args: &Apply, terminal: &Terminal) -> Outcome {
+    let kept = match args.plan.as_deref().map(show::read).transpose()? {
+        Some(Err((finding, source))) => return Ok(show::unread(&finding, source, terminal)),
+        Some(Ok(plan)) => Some(plan),
+        None => None,
+    };
+    let paths = kept.as_ref().map_or(Ok(Vec::new()), scope)?;
+    let mut planning_args = args.planning.clone();
+    let allowed = kept.as_ref().and_then(|plan| plan.allow_prune);
+    planning_args.allow_prune = planning_args.allow_prune.or(allowed);
+    let make = || {
+        planning::make(&Request {
+            paths: &paths,
+            args: &planning_args,
+            told: false,
+            now: delivery::timestamp(),
+        })
+    };
+    let first = match make()? {
+        Made::Planned(planning) => planning,
+        Made::Broken(findings, sources) => {
+            terminal.findings(&findings, &sources, &terminal.layout(false, false));
+            terminal.say("nothing was applied: what does not load cannot be applied");
+            return Ok(status::FINDINGS);
+        }
+    };
+    // What is refused for good is refused before anybody has to wait for a lock.
+    let asked = Asked { args, kept: kept.as_ref() };
+    if let Next::Refused(why) = asked.next(&first)? {
+        return Ok(refused(&why, &first, terminal));
+    }
+    let (mut delivery, resumed) = Delivery::begin(&first.opened, &args.lock, terminal)?;
+    if let Some(resumed) = &resumed {
+        terminal.say(&format!("finished: generation {} is live", resumed.outcome.generation.serial));
+    }
+    if first.repo.head()? != Some(first.head) {
+        return Err(Failure::environment("HEAD moved while this was planned; nothing was applied")
+            .hint("run it again"));
+    }
+    let second;
+    let planning = if resumed.is_none() && first.opened.target.live()? == first.live {
+        &first
+    } else {
+        second = make()?;
+        match &second {
+            Made::Planned(planning) => planning,
+            Made::Broken(..) => {
+                return Err(Failure::environment("the policies of HEAD changed while they were read"));
+            }
+        }
+    };
+    let (operations, judged) = match asked.next(planning)? {
+        Next::Refused(why) => return Ok(refused(&why, planning, terminal)),
+        Next::Nothing => (Vec::new(), None),
+        Next::Due(operations, judged) => (operations, judged),
+    };
+    let mut report = Report {
+        target: planning.opened.target.shown(),
+        generation: planning.live.serial,
+        operations: operations.iter().map(Did::from).collect(),
+        held: planning.plan.policies.iter().filter(|p| p.held.is_some()).map(|p| p.id.clone()).collect(),
+        ..Report::default()
+    };
+    let hold = hold(planning, &operations, paths.is_empty());
+    report.released = planning.live.hold.keys().filter(|id| !hold.contains_key(*id)).cloned().collect();
+    // A plan that was kept and is done does nothing at all; git and what is live, compared anew,
+    // may at least end a hold.
+    let ends = kept.is_none() && !report.released.is_empty();
+    if !operations.is_empty() || ends {
+        let plan = kept.as_ref().unwrap_or(&planning.plan);
+        report.approvals = judged.iter().flat_map(approvers).collect();
+        report.changes_digest = Some(plan.changes_digest.clone());
+        let origin = Origin {
+            action: "apply".into(),
+            commit: Some(planning.head.to_string()),
+            changes_digest: report.changes_digest.clone(),
+            plan: kept.as_ref().map(|plan| plan.sha256.clone()),
+            approvals: report.approvals.clone(),
+            actor: delivery::actor(),
+            rollback_of: None,
+        };
+        let done = delivery.deliver(origin, hold, operations, planning.live.serial)?;
+        report.generation = done.outcome.generation.serial;
+        report.ledger = done.head;
+    } else {
+        report.released.clear();
+    }
+    let text = match args.format {
+        TextOrJson::Text => delivered::text(&report),
+        TextOrJson::Json => delivered::json(&report),
+    };
+    terminal.print(&text, None)?;
+    planning.notes.iter().for_each(|note| terminal.say(&format!("note: {note}")));
+    Ok(status::CLEAN)
+}
+
+/// The paths of a plan, from where the command runs.
+fn scope(plan: &Plan) -> Result<Vec<PathBuf>, Failure> {
+    let repo = Repo::discover(Path::new("."))?;
+    let root = repo.workdir().unwrap_or(Path::new(".")).to_owned();
+    Ok(plan.scope.iter().map(|path| root.join(path)).collect())
+}
+
+/// What is to happen.
+enum Next {
+    /// Nothing may be done: why, a sentence each.
+    Refused(Vec<String>),
+    /// There is nothing to do.
+    Nothing,
+    /// This is to be done, and this approves it.
+    Due(Vec<Operation>, Option<Judged>),
+}
+
+/// What was asked for.
+struct Asked<'a> {
+    args: &'a Apply,
+    kept: Option<&'a Plan>,
+}
+
+impl Asked<'_> {
+    /// Holds what was asked for against what is planned now.
+    fn next(&self, now: &Planning) -> Result<Next, Failure> {
+        if now.plan.policies.is_empty() {
+            return Err(Failure::usage("no policy matched: neither git nor the target has one here").hint(
+                "a policy is a .lua file that calls `policy \"name\" { … }`, committed below the policy root",
+            ));
+        }
+        let time = delivery::timestamp();
+        let touched: Vec<&str> = match self.kept {
+            None => stale::touched(&now.plan),
+            Some(kept) => match self.agreement(kept, now)? {
+                Agreement::Stale(why) => return Ok(Next::Refused(why)),
+                Agreement::Applied => return Ok(Next::Nothing),
+                Agreement::Fresh => stale::touched(kept),
+            },
+        };
+        let operations: Vec<Operation> = now
+            .operations
+            .iter()
+            .filter(|operation| touched.contains(&operation.id.as_str()))
+            .cloned()
+            .collect();
+        if operations.is_empty() {
+            return Ok(Next::Nothing);
+        }
+        let mut why = self.disallowed(now, &touched);
+        why.extend(older(now)?);
+        why.extend(off_branch(now)?);
+        // What part of a plan was done already needs no approval; what was approved is the whole.
+        let digest = self.kept.map_or(&now.plan.changes_digest, |kept| &kept.changes_digest);
+        let judged = match self.args.plan.as_deref() {
+            Some(file) => now.verdict(digest, file, time)?,
+            None => {
+                let standing = now.standing()?;
+                let verdict = standing.verdict(digest, &[], time);
+                Judged { verdict, standing }
+            }
+        };
+        why.extend(unapproved(&judged, self.args.plan.is_some()));
+        Ok(if why.is_empty() { Next::Due(operations, Some(judged)) } else { Next::Refused(why) })
+    }
+
+    /// Whether the plan that was kept is still what would be planned.
+    fn agreement(&self, kept: &Plan, now: &Planning) -> Result<Agreement, Failure> {
+        let agreement = stale::agreement(kept, &now.plan, delivery::timestamp());
+        let began = kept.target.identity == crate::target::Identity::NEW
+            && kept.target.kind == now.plan.target.kind
+            && now.plan.target.identity != crate::target::Identity::NEW;
+        if began {
+            // It was made before anything was applied here. What it did may be what is live; it
+            // is not done a second time on a directory that has a past by now.
+            let history = now.opened.target.history()?;
+            let own = |digest: &Option<String>| digest.as_deref() == Some(kept.changes_digest.as_str());
+            let live = kept.changes().all(|p| now.live.digest(&p.id) == p.after.as_deref());
+            if live && history.iter().any(|generation| own(&generation.origin.changes_digest)) {
+                return Ok(Agreement::Applied);
+            }
+            return Ok(Agreement::Stale(vec![
+                "it was made when nothing had been applied to this target yet, and something has been since"
+                    .into(),
+            ]));
+        }
+        if agreement == Agreement::Fresh {
+            // All of it is still to be done: then the digests are the same, or something is amiss.
+            let all = kept.changes().all(|p| now.live.digest(&p.id) == p.before.as_deref());
+            let same: Vec<plan::Planned> = now
+                .plan
+                .policies
+                .iter()
+                .filter(|policy| kept.changes().any(|planned| planned.id == policy.id))
+                .cloned()
+                .collect();
+            if all && plan::changes_digest(&now.plan.target, &same) != kept.changes_digest {
+                return Ok(Agreement::Stale(vec!["its changes are not those that are planned now".into()]));
+            }
+        }
+        Ok(agreement)
+    }
+
+    /// What the target or the limits of deletion refuse, of what is to be done.
+    fn disallowed(&self, now: &Planning, touched: &[&str]) -> Vec<String> {
+        let mut why: Vec<String> = now
+            .refused
+            .iter()
+            .filter(|refused| touched.contains(&refused.id.as_str()))
+            .map(|refused| format!("the target refuses {}: {}", refused.id, refused.why))
+            .collect();
+        let mut policies = now.plan.policies.clone();
+        policies.iter_mut().filter(|p| !touched.contains(&p.id.as_str())).for_each(|p| p.op = Op::None);
+        let allowed = self.args.planning.allow_prune.or(self.kept.and_then(|kept| kept.allow_prune));
+        if let Some(refused) = plan::prune_refused(&policies, now.live.policies.len(), allowed) {
+            let count = policies.iter().filter(|policy| policy.op == Op::Delete).count();
+            why.push(format!("{refused}; if that is meant: --allow-prune {count}"));
+        }
+        why
+    }
+}
+
+/// Why a commit before the one that is live is not applied: an old pipeline that runs again
+/// would undo what came after it.
+fn older(now: &Planning) -> Result<Option<String>, Failure> {
+    let Some(live) = now.live.commit.as_deref().and_then(|commit| now.repo.resolve(commit).ok()) else {
+        return Ok(None);
+    };
+    let head = now.head.to_string();
+    if live.id == now.head || !now.repo.descends(live.id, now.head)? {
+        return Ok(None);
+    }
+    Ok(Some(format!(
+        "HEAD ({}) is older than the commit that is live ({}); to go back, use `luascale rollback`",
+        short(&head),
+        short(&live.id.to_string())
+    )))
+}
+
+/// Why a commit is not on the branch that `approval:` names.
+fn off_branch(now: &Planning) -> Result<Option<String>, Failure> {
+    let Some(branch) = now.config.approval.as_ref().and_then(|approval| approval.branch.as_ref()) else {
+        return Ok(None);
+    };
+    let name = &branch.value;
+    let tips = [format!("refs/remotes/origin/{name}"), format!("refs/heads/{name}")];
+    let Some(tip) = tips.iter().find_map(|tip| now.repo.resolve(tip).ok()) else {
+        return Ok(Some(format!(
+            "there is no branch {name} here, so it cannot be told whether HEAD is on it"
+        )));
+    };
+    let on = tip.id == now.head || now.repo.descends(tip.id, now.head)?;
+    Ok((!on).then(|| format!("HEAD is not on {name}, the branch that is applied; merge it first")))
+}
+
+/// Why what is planned is not approved.
+fn unapproved(judged: &Judged, planned: bool) -> Vec<String> {
+    let verdict = &judged.verdict;
+    if verdict.approved() {
+        return Vec::new();
+    }
+    let people = if verdict.needed == 1 { "1 person" } else { &format!("{} people", verdict.needed) };
+    let given = match verdict.approvals.len() {
+        0 => "nobody approved it".to_owned(),
+        n => format!("{n} approved it"),
+    };
+    let mut why = vec![format!("it needs the approval of {people} who did not write it, and {given}")];
+    why.extend(judged.standing.lack.clone());
+    why.extend(verdict.refused.iter().map(|refused| format!("{}: {}", refused.from, refused.why)));
+    if !planned {
+        why.push("approvals are kept beside a plan: luascale plan -o plan.json, luascale approve plan.json, luascale apply plan.json".into());
+    }
+    why
+}
+
+/// Who approved, in words.
+fn approvers(judged: &Judged) -> Vec<String> {
+    judged.verdict.approvals.iter().map(|approval| format!("{} ({})", approval.who, approval.by)).collect()
+}
+
+/// What is held once it is done.
+fn hold(
+    planning: &Planning,
+    operations: &[Operation],
+    whole: bool,
+) -> std::collections::BTreeMap<String, crate::target::Hold> {
+    kept(&planning.live, operations, &|id| {
+        match planning.plan.policies.iter().find(|policy| policy.id == id) {
+            Some(policy) => Some(policy.after.clone()),
+            // Neither in git nor live: git has none, if all of git was looked at.
+            None => whole.then_some(None),
+        }
+    })
+}
+
+/// Tells why nothing was applied.
+fn refused(why: &[String], planning: &Planning, terminal: &Terminal) -> u8 {
+    let mut said = format!("refused: nothing was applied to {}", planning.opened.target.shown());
+    why.iter().for_each(|why| said.push_str(&format!("\n  {why}")));
+    terminal.say(&said);
+    status::FINDINGS
+}
