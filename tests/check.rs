@@ -424,3 +424,120 @@ fn statistics_completions_and_the_manual_are_printed() {
     man.says(".TH luascale").says("update\\-baseline");
     assert!(!man.stdout.contains("__worker"));
 }
+
+const LOADED: &str = "policy \"web\" {
+  replicas = { min = 2, max = 4 },
+  metrics = {
+    rps = prometheus { query = \"sum(rate(http_requests_total[2m]))\", unit = \"per_second\", per = \"total\", capacity = 100 },
+    mem = prometheus { query = \"avg(memory_ratio)\", unit = \"ratio\" },
+  },
+  track = { rps = 80 },
+}
+";
+
+/// A recording in minutes: what each row says after its time.
+fn recorded(columns: &str, row: impl Fn(u32) -> String) -> String {
+    let mut out = format!("time,{columns}\n");
+    for minute in 0..60 {
+        out.push_str(&format!("2026-03-02T10:{minute:02}:00Z,{}\n", row(minute)));
+    }
+    out
+}
+
+#[test]
+fn policies_are_run_on_their_recordings_where_that_is_asked_for() {
+    let busy = recorded("rps,replicas", |m| format!("{},4", if (20..45).contains(&m) { 900 } else { 100 }));
+    let quiet = recorded("rps,replicas", |_| "100,4".into());
+    let folder = Folder::with(&[
+        ("web.lua", LOADED),
+        ("luascale.yaml", "samples: { web: [ busy.csv, quiet.csv ] }\nlint: { ignore: [ unread-metric ] }\n"),
+        ("busy.csv", &busy),
+        ("quiet.csv", &quiet),
+        ("broken.csv", "time,rps\nyesterday,1\n"),
+    ]);
+    folder.luascale(&["check"]).expect(0);
+    let json = folder.luascale(&["check", "--samples", "--format", "json"]).expect(1).json();
+    let found = &json["findings"][0];
+    assert_eq!(json["findings"].as_array().unwrap().len(), 1, "{json}");
+    assert_eq!(found["rule"], "wants-more-than-max");
+    let message = found["message"].as_str().unwrap();
+    // 900 / 80 is 11.25; from minute 20 to 44, and two steps that the last value holds.
+    assert!(message.contains("up to 12 replicas, and may have 4, for 2"), "{message}");
+    assert!(message.contains("from 2026-03-02T10:20:00Z on") && message.contains("busy.csv"), "{message}");
+    assert_eq!(found["labels"][0]["line"], 2);
+    folder.luascale(&["check", "--samples=quiet.csv"]).expect(0);
+    folder.luascale(&["check", "--samples=quiet.csv", "--samples=busy.csv"]).expect(1);
+    folder.luascale(&["check", "--samples=broken.csv"]).expect(1).says("samples-cell").says("broken.csv");
+    folder.luascale(&["check", "--samples=none.csv"]).expect(1).says("cannot read the samples none.csv");
+    // What is allowed stays so.
+    let allowed =
+        LOADED.replace("max = 4 },", "max = 4 }, -- luascale: allow(wants-more-than-max): the bill");
+    folder.write("web.lua", allowed.as_bytes());
+    folder.luascale(&["check", "--samples"]).expect(0).says("1 suppressed");
+    // A policy without a recording is named, and is no fault.
+    folder.write("web.lua", LOADED.replace("\"web\"", "\"other\"").as_bytes());
+    folder.luascale(&["check", "--samples"]).says("not run, for want of a recording: other");
+}
+
+#[test]
+fn a_metric_that_nothing_reads_is_not_missed() {
+    let rps = recorded("rps,replicas", |_| "100,4".into());
+    let folder = Folder::with(&[("web.lua", LOADED), ("rps.csv", &rps)]);
+    let run = |folder: &Folder| folder.luascale(&["dry-run", "web.lua", "-s", "rps.csv", "--format", "json"]);
+    run(&folder).expect(0).says("\"metrics_without_value\":[]");
+    let reads = LOADED.replace(
+        "  track",
+        "  scale_out = { { name = \"full\", when = function(m) return m.mem > 0.9 end, add = 1 } },\n  track",
+    );
+    folder.write("web.lua", reads.as_bytes());
+    run(&folder).expect(0).says("\"metrics_without_value\":[\"mem\"]");
+    folder
+        .luascale(&["check", "web.lua", "--samples=rps.csv"])
+        .expect(1)
+        .says("no value at any tick of rps.csv");
+}
+
+#[test]
+fn a_fault_of_a_query_stands_inside_the_text() {
+    let policy = |query: &str| {
+        format!(
+            "policy \"w\" {{ replicas = {{ max = 3 }},\n  metrics = {{ x = prometheus {{ query = {query},\n  unit = \"count\" }} }},\n  scale_out = {{ {{ name = \"r\", when = function(m) return m.x > 5 end, add = 1 }} }} }}\n"
+        )
+    };
+    // Each query, and the part of the file that is told.
+    for (query, part) in [
+        ("\"sum(x{a=~'.*'})\"", "a=~'.*'"),
+        ("\"sum(x{a=~\\\".*\\\"})\"", "a=~\\\".*\\\""),
+        ("[[sum(x{a=~\".*\"})]]", "a=~\".*\""),
+        ("[==[\r\nsum(\r\n  x{a=~\".*\"})]==]", "a=~\".*\""),
+        ("'sum(x{ä=\"\"})'", "ä"),
+        ("'\\u{e9}'", "\\u{e9}"),
+        // Put together of several texts: the whole of it.
+        ("\"sum(x{a=~'.*'\" .. \"})\"", "\"sum(x{a=~'.*'\" .. \"})\""),
+    ] {
+        let text = policy(query);
+        let folder = Folder::with(&[("w.lua", &text)]);
+        let json = folder.luascale(&["check", "w.lua", "--format", "json"]).expect(1).json();
+        let label = &json["findings"][0]["labels"][0];
+        let number = |key: &str| usize::try_from(label[key].as_u64().unwrap()).unwrap();
+        let line: Vec<char> = text.split('\n').nth(number("line") - 1).unwrap().chars().collect();
+        let end = if number("end_line") == number("line") { number("end_column") - 1 } else { line.len() };
+        let told: String = line[number("column") - 1..end].iter().collect();
+        assert_eq!(told, part, "{query}: {json}");
+    }
+    // A script's query stands in luascale.yaml.
+    let folder = Folder::with(&[
+        ("s.lua", "if metrics.x > 5 then scale_out() end\n"),
+        (
+            "luascale.yaml",
+            "policies:\n  s.lua:\n    replicas: { max: 3 }\n    metrics:\n      x: { prometheus: { query: 'sum(x{a=~\".*\"})' }, unit: count }\n",
+        ),
+    ]);
+    let json = folder.luascale(&["check", "s.lua", "--format", "json"]).expect(1).json();
+    let label = &json["findings"][0]["labels"][0];
+    assert_eq!(
+        (label["source"].as_str(), label["line"].as_u64(), label["column"].as_u64()),
+        (Some("luascale.yaml"), Some(5), Some(40)),
+        "{json}"
+    );
+}

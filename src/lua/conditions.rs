@@ -365,6 +365,10 @@ impl Conditions for VmConditions {
 
     /// Exact: the rule is run once more, with a view of the metrics that notes what is read, so
     /// that a run that needs no such answer pays nothing for it. What it prints was printed.
+    fn mentions(&self, metric: &str) -> bool {
+        self.vm.chunks().mention(metric)
+    }
+
     fn reads(&self, rule: usize, values: &[f64], context: &Context<'_>) -> Option<Vec<usize>> {
         let parts = self.parts().ok().filter(|parts| rule < parts.rules)?;
         let mark = self.vm.shared.borrow().printed.mark();

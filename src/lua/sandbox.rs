@@ -52,6 +52,12 @@ impl Chunks {
         chunk
     }
 
+    /// Whether a text names a field: `.cpu`, or `cpu` in quotes.
+    pub(super) fn mention(&self, field: &str) -> bool {
+        let ways = [format!(".{field}"), format!("\"{field}\""), format!("'{field}'"), format!("`{field}`")];
+        self.0.iter().any(|(_, source)| ways.iter().any(|way| source.text.contains(way.as_str())))
+    }
+
     /// The source of a chunk.
     pub(super) fn source(&self, chunk: &str) -> Option<Source> {
         self.0.iter().find(|(name, _)| name == chunk).map(|(_, source)| source.clone())

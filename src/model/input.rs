@@ -192,6 +192,12 @@ pub trait Conditions {
         None
     }
 
+    /// Whether the policy's code may read a metric: false only where its text never says the name.
+    fn mentions(&self, metric: &str) -> bool {
+        let _ = metric;
+        true
+    }
+
     /// Runs the hook at this position of [`super::Policy::on`].
     fn hook(&self, hook: usize, event: &Event, context: &Context<'_>) -> HookReport {
         let _ = (hook, event, context);

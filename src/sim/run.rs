@@ -11,7 +11,7 @@ use super::{notes, score};
 use crate::decide::decide;
 use crate::model::decision::Why;
 use crate::model::input::Fault;
-use crate::model::{Conditions, Context, Decision, Input, Metric, Policy, State, Time};
+use crate::model::{Activation, Conditions, Context, Decision, Input, Metric, Model, Policy, State, Time};
 use serde::{Deserialize, Serialize};
 
 /// Most ticks of a run: somewhat more than a year at the default interval of 15 s. A recording
@@ -101,6 +101,8 @@ pub fn run(
     scenario_notes.extend(plan.notes(policy, start, ticks));
     if span.is_some() && !out.ticks.is_empty() {
         out.never = world.never(out.ended.is_some());
+        // What nothing reads was no part of the run, whatever its samples.
+        out.never.retain(|name| is_used(policy, name) || conditions.mentions(name));
     }
     out.score = if span.is_some() { score::score(policy, &out) } else { Score::default() };
     let about = notes::About {
@@ -136,6 +138,21 @@ fn span(policy: &Policy, samples: &Samples) -> Option<(Time, Time)> {
     let join = |a: (Time, Time), b: (Time, Time)| (a.0.min(b.0), a.1.max(b.1));
     let read = samples.series.iter().filter(used).filter_map(range).chain(counts).reduce(join);
     read.or_else(|| samples.series.iter().filter_map(range).reduce(join))
+}
+
+/// Whether a policy uses a metric without any code.
+fn is_used(policy: &Policy, name: &str) -> bool {
+    let Some(at) = policy.metric(name) else { return false };
+    let feeds = |metric: &Metric| match metric.models {
+        Some(Model::Latency { load }) => load == at,
+        Some(Model::Queue { arrivals }) => arrivals == at,
+        None => false,
+    };
+    policy.track.iter().any(|t| t.metric == at)
+        || policy.predict.as_ref().is_some_and(|p| p.metric == at)
+        || matches!(&policy.activation, Some(Activation::Above(all)) if all.iter().any(|(m, _)| *m == at))
+        || policy.metrics.iter().any(feeds)
+        || policy.metrics.get(at).is_some_and(|m| m.capacity.is_some() || m.saturation.is_some())
 }
 
 /// The files that series were read from, each once, in the order of the series.

@@ -42,7 +42,7 @@ pub struct Run {
     pub faults: Vec<Failed>,
     /// Whether the run ended before the samples did, and why.
     pub ended: Option<String>,
-    /// Names of the metrics that had no value at any tick though there are samples, in the policy's order:
+    /// Names of the metrics that something reads and that had no value at any tick though there are samples, in the policy's order:
     /// what reads them was never put to the test, so the run says little.
     pub never: Vec<String>,
     /// What a reader must know, most important first.

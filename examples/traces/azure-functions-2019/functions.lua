@@ -10,7 +10,7 @@ policy "burst-function" {
   startup  = "10s",
 
   metrics = {
-    rps = prometheus { query = [[sum(rate(function_invocations_total{function="burst"}[1m]))]],
+    rps = prometheus { query = [[sum(rate(function_invocations_total{function="burst"}[2m]))]],
                        unit = "per_second", per = "total", capacity = 1 },
   },
 
@@ -25,7 +25,7 @@ policy "steady-function" {
   startup  = "10s",
 
   metrics = {
-    rps = prometheus { query = [[sum(rate(function_invocations_total{function="steady"}[1m]))]],
+    rps = prometheus { query = [[sum(rate(function_invocations_total{function="steady"}[2m]))]],
                        unit = "per_second", per = "total", capacity = 5 },
   },
 

@@ -11,7 +11,7 @@ policy "code-completion" {
   startup  = "40s",
 
   metrics = {
-    prompt = prometheus { query = [[sum(rate(vllm:prompt_tokens_total{service="code"}[1m]))]],
+    prompt = prometheus { query = [[sum(rate(vllm:prompt_tokens_total{service="code"}[2m]))]],
                           unit = "tokens_per_second", per = "total", capacity = PROMPT },
   },
 
@@ -33,7 +33,7 @@ policy "conversation" {
   startup  = "40s",
 
   metrics = {
-    generated = prometheus { query = [[sum(rate(vllm:generation_tokens_total{service="conversation"}[1m]))]],
+    generated = prometheus { query = [[sum(rate(vllm:generation_tokens_total{service="conversation"}[2m]))]],
                              unit = "tokens_per_second", per = "total", capacity = GENERATED },
   },
 

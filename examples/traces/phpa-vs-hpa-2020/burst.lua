@@ -8,9 +8,10 @@ policy "burst-api" {
   startup  = "20s",
 
   metrics = {
-    rps = prometheus { query = [[sum(rate(http_requests_total{service="burst-api"}[30s]))]],
+    rps = prometheus { query = [[sum(rate(http_requests_total{service="burst-api"}[2m]))]],
                        unit = "per_second", per = "total", capacity = 0.9 },
-    latency_avg = prometheus { query = [[sum(rate(http_request_seconds_sum[30s])) / sum(rate(http_request_seconds_count[30s]))]],
+    latency_avg = prometheus { query = [[sum(rate(http_request_seconds_sum[2m]))
+                                         / clamp_min(sum(rate(http_request_seconds_count[2m])), 1e-9)]],
                                unit = "seconds" },
   },
 
