@@ -79,7 +79,7 @@ fn once(args: &Check, terminal: &Terminal, binary: &Path, cache: Option<&Cache>)
     edited.write()?;
     let mut failures = Vec::new();
     if args.online {
-        let asked = online::ask(args, &projects, &checked)?;
+        let asked = online::ask(args, projects, &checked)?;
         add(&mut checked, asked.findings);
         review = work.review(&checked);
         failures = asked.failures;

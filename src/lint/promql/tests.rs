@@ -172,3 +172,106 @@ fn units_follow_from_names_and_nothing_is_guessed() {
         assert_eq!(said, words, "{query}");
     }
 }
+
+/// Queries of many shapes, some of which the parser refuses for their types.
+fn queries() -> impl proptest::strategy::Strategy<Value = String> {
+    use proptest::prelude::*;
+    let leaf = prop_oneof![
+        Just("x".to_owned()),
+        Just("x:y{a=\"(\", b=~'c|d'}".to_owned()),
+        Just("{__name__=\"up\"} @ 5 offset -1m".to_owned()),
+        Just("1.5e3".to_owned()),
+        Just("rate(x_total [5m] offset 1h)".to_owned()),
+        Just("Inf".to_owned()),
+        Just("time ( )".to_owned()),
+    ];
+    leaf.prop_recursive(5, 40, 2, |inner| {
+        let one = (
+            inner.clone(),
+            prop_oneof![
+                Just(("(", " )")),
+                Just(("-", "")),
+                Just(("+ ", "")),
+                Just(("sum by (a,) (", ")")),
+                Just(("SUM(", ") without (le, b)")),
+                Just(("topk(2, ", ")")),
+                Just(("count_values(\"v\", ", ")")),
+                Just(("max_over_time((", ")[1h:5m] @ end() offset 1m)")),
+                Just(("histogram_quantile(0.9, # why\n", ")")),
+                Just(("label_replace(", ", \"a\", \"$1\", \"b\", '.*')")),
+                Just(("clamp(", ", 0, 1)")),
+            ],
+        );
+        let two = (
+            inner.clone(),
+            inner,
+            prop_oneof![
+                Just(" + "),
+                Just("-"),
+                Just(" / on (a) group_left (b) "),
+                Just(" * ignoring(c) group_right "),
+                Just(" > bool "),
+                Just("<="),
+                Just(" and on() "),
+                Just(" OR "),
+                Just(" unless "),
+                Just("^"),
+                Just(" atan2 "),
+            ],
+        );
+        prop_oneof![
+            one.prop_map(|(of, (open, close))| format!("{open}{of}{close}")),
+            two.prop_map(|(left, right, operator)| format!("{left}{operator}{right}")),
+        ]
+    })
+}
+
+fn kind(node: &Node) -> std::mem::Discriminant<Kind> {
+    std::mem::discriminant(&node.kind)
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::test_runner::Config { cases: 600, failure_persistence: None, ..Default::default() })]
+
+    /// What stands at a node's place is the node: read by itself it gives the same tree.
+    #[test]
+    fn every_part_reads_by_itself_as_it_does_in_its_query(query in queries()) {
+        if let Ok(whole) = read(&query) {
+            let mut parts = Vec::new();
+            whole.each(&mut |node| parts.push(node));
+            for node in parts {
+                let alone = text(&query, node.span);
+                if node.kind == Kind::Text {
+                    proptest::prop_assert!(alone.starts_with(['"', '\'']), "{} in {}", alone, query);
+                    continue;
+                }
+                let again = read(alone);
+                proptest::prop_assert!(again.is_ok(), "{:?}: {:?} in {}", again, alone, query);
+                if let Ok(again) = again {
+                    proptest::prop_assert_eq!(kind(&again), kind(node), "{} in {}", alone, query);
+                    let (mut here, mut there) = (0, 0);
+                    node.each(&mut |_| here += 1);
+                    again.each(&mut |_| there += 1);
+                    proptest::prop_assert_eq!(here, there, "{} in {}", alone, query);
+                }
+                // Whatever is asked of a part has an answer.
+                let _ = (spread(node), quantity(node), node.constant());
+            }
+        }
+    }
+
+    /// No row of parts, however wrong, ends in anything but a tree or a reason with a place.
+    #[test]
+    fn no_row_of_parts_is_too_wrong(parts in proptest::collection::vec(
+        proptest::sample::select(vec![
+            "x", "sum", "rate", "by", "(", ")", "[", "]", "{", "}", "5m", "99999999999y", "1e999", "offset", "@",
+            "-", "+", "/", ",", "=", "=~", "\"(\"", "\"a\"", "'", "or", "bool", "on", "group_left", ":", "$", "é", "start",
+            "0x", "..", "fill", "NaN",
+        ]), 0..24)) {
+        let query = parts.join(" ");
+        if let Err(refused) = read(&query) {
+            proptest::prop_assert!(query.get(refused.span.start as usize..refused.span.end as usize).is_some());
+            proptest::prop_assert!(!refused.message.is_empty() && !refused.message.contains('\n'));
+        }
+    }
+}

@@ -51,7 +51,7 @@ fn span(length: Duration) -> String {
     const MINUTE: i64 = 60_000;
     const DAY: i64 = 24 * 60 * MINUTE;
     match length.0 {
-        ms if ms >= DAY && ms < 2 * DAY => "1 day".into(),
+        ms if (DAY..2 * DAY).contains(&ms) => "1 day".into(),
         ms if ms >= DAY => format!("{} days", ms / DAY),
         ms if ms >= 60 * MINUTE => Duration(ms - ms % MINUTE).to_string(),
         _ => length.to_string(),
