@@ -18,6 +18,7 @@
 //! | `change` | versions of policies, plans, approvals, what a change means and does | text, model, yaml, syntax, decide, sim |
 //! | `lint` | rules, suppressions, fixes | text, model, syntax, decide, sim, change |
 //! | `report` | text, json, csv, markdown, html, junit | text, model, decide, sim, change, lint |
+//! | `review` | what is said on a pull request, as operations | text, model, report |
 //! | `worker` | the child process: spawn, protocol, limits, deadline, kill | the core |
 //! | `config` | luascale.yaml | the core |
 //! | `disk` | writing so that a kill or a full disk leaves the old state or the new one | the core |
@@ -44,6 +45,7 @@ pub mod lua;
 pub mod model;
 pub mod program;
 pub mod report;
+pub mod review;
 pub mod sim;
 #[cfg(feature = "online")]
 pub mod source;

@@ -185,7 +185,7 @@ fn chart(out: &mut String, run: &Run) {
 
 /// A text of anybody's choosing as plain words: on one line, cut when long, with every
 /// character that Markdown, HTML or GitHub would act on where it stands as a character reference.
-pub(super) fn text(raw: &str) -> String {
+pub fn text(raw: &str) -> String {
     let clean: Vec<char> = super::paint::clean(raw).chars().collect();
     let mut out = String::with_capacity(clean.len() + 16);
     for (i, c) in clean.iter().copied().enumerate() {

@@ -1,0 +1,135 @@
+//! Texts of comments. May import: `model`, `report`, siblings.
+
+use super::{MOST_CHARACTERS, Marker, Placed, suggest};
+use crate::model::Level;
+use crate::report::markdown;
+
+/// A text of anybody's choosing as Markdown that says it and does nothing else: no mention, link,
+/// image, HTML, fence, closing word or change of reading direction.
+pub fn neutral(text: &str) -> String {
+    let safe = markdown::text(text);
+    // `fixes GH-12` closes an issue; the rest of what closes one has a `#` or a `/`.
+    let mut out = String::with_capacity(safe.len());
+    let mut rest = safe.as_str();
+    while let Some(at) = rest.to_ascii_lowercase().find("gh-") {
+        let (before, after) = rest.split_at(at + 2);
+        out.push_str(before);
+        out.push_str("&#45;");
+        rest = after.strip_prefix('-').unwrap_or(after);
+    }
+    out.push_str(rest);
+    out
+}
+
+/// Cuts a body to what a comment takes, at the end of a line, and says so.
+pub fn cut(body: &str, most: usize) -> String {
+    if body.chars().count() <= most {
+        return body.to_owned();
+    }
+    const CUT: &str = "\n\n*cut: a comment has its limit*\n";
+    let room = most.saturating_sub(CUT.chars().count());
+    let end = body.char_indices().nth(room).map_or(body.len(), |(at, _)| at);
+    let kept = body.get(..end).unwrap_or_default();
+    let kept = kept.rfind('\n').and_then(|at| kept.get(..at)).unwrap_or(kept);
+    // A fence or a fold that was open would swallow what follows.
+    let open = if kept.matches("\n```").count() % 2 == 1 { "\n```" } else { "" };
+    let kept_short = kept.get(..kept.len().saturating_sub(open.len())).filter(|_| !open.is_empty());
+    format!("{}{open}{CUT}", kept_short.unwrap_or(kept))
+}
+
+pub(super) fn mark(level: Level) -> &'static str {
+    match level {
+        Level::Error => "🔴",
+        Level::Warning => "🟡",
+        Level::Note => "ℹ️",
+    }
+}
+
+/// The body of a comment on a line, and the lines that it is about.
+pub(super) fn inline(
+    placed: &Placed<'_>,
+    print: &str,
+    scope: &str,
+    suggestion: Option<&suggest::Suggestion>,
+) -> String {
+    let finding = placed.finding;
+    let mut out = Marker::Finding(print.to_owned()).line(scope);
+    let mut lines = placed.words.lines();
+    let message = lines.next().unwrap_or_default();
+    out.push_str(&format!("\n{} **{}** {}\n", mark(finding.level), neutral(&finding.rule), neutral(message)));
+    for line in lines {
+        out.push_str(&format!("\n{}\n", neutral(line)));
+    }
+    if let Some(suggestion) = suggestion {
+        let caution = if suggestion.safe { "" } else { " (it may change what the policy means)" };
+        out.push_str(&format!("\n{}{caution}:\n\n{}", neutral(&suggestion.title), suggestion.block()));
+    }
+    cut(&out, MOST_CHARACTERS)
+}
+
+/// What one finding says in a list.
+pub(super) fn item(placed: &Placed<'_>) -> String {
+    let finding = placed.finding;
+    let message = placed.words.lines().next().unwrap_or_default();
+    format!(
+        "- {} {}:{} **{}** {}\n",
+        mark(finding.level),
+        neutral(placed.path),
+        placed.line,
+        neutral(&finding.rule),
+        neutral(message)
+    )
+}
+
+/// How many findings there are of each level, in words.
+pub(super) fn count(findings: &[&Placed<'_>]) -> String {
+    let of = |level: Level| findings.iter().filter(|p| p.finding.level == level).count();
+    let words = [(Level::Error, "error"), (Level::Warning, "warning"), (Level::Note, "note")];
+    let parts: Vec<String> = words
+        .iter()
+        .map(|(level, word)| (of(*level), word))
+        .filter(|(n, _)| *n > 0)
+        .map(|(n, word)| format!("{n} {word}{}", if n == 1 { "" } else { "s" }))
+        .collect();
+    if parts.is_empty() { "nothing found".into() } else { parts.join(", ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_text_acts() {
+        for text in [
+            "@team",
+            "fixes #12",
+            "closes GH-12",
+            "resolves gh-3",
+            "fixes https://github.com/a/b/issues/1",
+            "<!-- x -->",
+            "```",
+            "![a](b)",
+        ] {
+            let safe = neutral(text);
+            for sign in ["@", "#1", "GH-", "gh-", "://", "<", "-->", "`", "]("] {
+                assert!(!safe.contains(sign), "{text}: {safe}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_body_fits_exactly() {
+        let fits = "x".repeat(MOST_CHARACTERS);
+        assert_eq!(cut(&fits, MOST_CHARACTERS), fits);
+        for text in [
+            format!("{fits}y"),
+            "é\n".repeat(MOST_CHARACTERS),
+            format!("a\n```\n{}", "b\n".repeat(MOST_CHARACTERS)),
+        ] {
+            let cut = cut(&text, MOST_CHARACTERS);
+            assert!(cut.chars().count() <= MOST_CHARACTERS, "{}", cut.chars().count());
+            assert!(cut.ends_with("*cut: a comment has its limit*\n"));
+            assert_eq!(cut.matches("```").count() % 2, 0);
+        }
+    }
+}
