@@ -136,9 +136,8 @@ fn found(files: &[Source]) -> Vec<Finding> {
             column: None,
         })
         .collect();
-    let interval = configured.as_ref().and_then(|(config, _)| config.lint.scrape_interval);
     let assumptions =
-        interval.map_or_else(Assumptions::default, |scrape_interval| Assumptions { scrape_interval });
+        configured.as_ref().map_or_else(Assumptions::default, |(config, _)| config.lint.assumptions());
     let mut checked: Vec<Checked> = Vec::new();
     for file in files.iter().filter(|f| f.name.ends_with(".lua")) {
         let entry = configured.as_ref().and_then(|(config, source)| {

@@ -9,7 +9,7 @@ use super::terminal::Terminal;
 use super::{Outcome, files, jobs, known, online, watch};
 use crate::config::FailOn;
 use crate::lint::baseline::Texts;
-use crate::lint::{self, Assumptions, Checked, Group, Review, Settings, settings};
+use crate::lint::{self, Checked, Group, Review, Settings, settings};
 use crate::lua::Limits;
 use crate::model::{Finding, Level};
 use crate::report::places::Places;
@@ -333,11 +333,7 @@ impl Bench<'_> {
             catalogue: project.catalogue.clone(),
             limits: self.limits,
         };
-        let mut assumptions = Assumptions::default();
-        if let Some(interval) = project.config.lint.scrape_interval {
-            assumptions.scrape_interval = interval;
-        }
-        let request = CheckRequest { load, assumptions };
+        let request = CheckRequest { load, assumptions: project.config.lint.assumptions() };
         let modules = Modules { project, edited: self.edited };
         // What is to be run must be loaded, so that nothing is taken from the cache.
         let cache = self.work.cache.filter(|_| self.work.args.samples.is_none());

@@ -14,7 +14,7 @@ use crate::lint::{self, Checked, Group, Settings};
 use crate::model::{Finding, Level};
 use crate::syntax::Parsed;
 use crate::text::{LineIndex, Source, Span};
-use crate::worker::{Worker, own_binary};
+use crate::worker::{CheckRequest, Worker, own_binary};
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
@@ -53,7 +53,7 @@ pub fn lint(revision: &Revision, config: &Config, today: jiff::civil::Date) -> R
     let checked = jobs::parallel(
         &files,
         || None,
-        |worker: &mut Option<Worker>, _, file| one(worker, &binary, revision, file),
+        |worker: &mut Option<Worker>, _, file| one(worker, &binary, revision, file, config),
     );
     let checked: Vec<Checked> = checked.into_iter().collect::<Result<_, _>>()?;
     let names = |list: &[crate::text::Spanned<String>]| list.iter().map(|name| name.value.clone()).collect();
@@ -84,7 +84,9 @@ fn one(
     binary: &std::path::Path,
     revision: &Revision,
     file: &Versioned,
+    config: &Config,
 ) -> Result<Checked, Failure> {
+    let request = CheckRequest { load: file.request.clone(), assumptions: config.lint.assumptions() };
     let failed = || Failure::bug(format!("the project of {} is not there", file.path));
     let root = &revision.projects.get(file.project).ok_or_else(failed)?.root;
     if worker.as_ref().is_some_and(Worker::is_lost) {
@@ -92,9 +94,9 @@ fn one(
     }
     let patience = Duration::from_millis(file.request.limits.load_ms) + jobs::GRACE;
     let answer = match worker {
-        Some(worker) => worker.check(file.request.clone(), root, patience),
+        Some(worker) => worker.check(request, root, patience),
         None => match Worker::start(binary, jobs::BASE_MEMORY) {
-            Ok(started) => worker.insert(started).check(file.request.clone(), root, patience),
+            Ok(started) => worker.insert(started).check(request, root, patience),
             Err(lost) => Err(lost),
         },
     };

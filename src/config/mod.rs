@@ -9,6 +9,7 @@ mod sections;
 
 pub use digest::digest;
 
+use crate::lint::Assumptions;
 use crate::model::finding::capped;
 use crate::model::raw::{Node, RawTable};
 use crate::model::{Duration, Finding};
@@ -98,6 +99,14 @@ pub struct Lint {
     pub rules: Vec<Spanned<String>>,
     /// How often Prometheus takes a sample; at least 1 s.
     pub scrape_interval: Option<Duration>,
+}
+
+impl Lint {
+    /// What the linter takes for granted.
+    pub fn assumptions(&self) -> Assumptions {
+        let default = Assumptions::default();
+        Assumptions { scrape_interval: self.scrape_interval.unwrap_or(default.scrape_interval) }
+    }
 }
 
 /// From which level on findings fail a check.
