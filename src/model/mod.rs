@@ -9,6 +9,7 @@ pub mod effect;
 pub mod expr;
 pub mod finding;
 pub mod input;
+pub mod metric;
 pub mod policy;
 pub mod quantity;
 pub mod raw;

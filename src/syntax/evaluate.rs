@@ -16,6 +16,7 @@ use full_moon::ast::{
     UnOp, Var,
 };
 use full_moon::tokenizer::{StringLiteralQuoteType, TokenReference, TokenType};
+use std::collections::HashMap;
 
 /// A value, the places of its parts, and how many nodes those are.
 #[derive(Debug, Clone)]
@@ -40,30 +41,17 @@ impl Value {
         Value::new(RawValue::Function(FnRef(u32::MAX), line), place)
     }
 
-    /// Sets the entry of a table, in the value and among the places.
-    pub fn set(&mut self, key: Key, key_span: Span, entry: Value) {
+    /// Sets a field of a table, in the value and among the places.
+    pub fn set(&mut self, name: String, key_span: Span, entry: Value) {
         self.size += entry.size;
+        let key = Key::Field(name.clone());
         self.node.children.retain(|(k, _)| *k != key);
-        self.node.children.push((key.clone(), Node { key: key_span, ..entry.node }));
+        self.node.children.push((key, Node { key: key_span, ..entry.node }));
         let RawValue::Table(table) = &mut self.raw else { return };
-        match key {
-            Key::Index(at) => {
-                let at = at as usize;
-                if at == table.list.len() + 1 {
-                    table.list.push(entry.raw);
-                } else if let Some(old) = at.checked_sub(1).and_then(|i| table.list.get_mut(i)) {
-                    *old = entry.raw;
-                } else {
-                    table.odd_keys.push(at.to_string());
-                }
-            }
-            Key::Field(name) => {
-                table.fields.retain(|(k, _)| *k != name);
-                if entry.raw != RawValue::Nil {
-                    let at = table.fields.partition_point(|(k, _)| *k < name);
-                    table.fields.insert(at, (name, entry.raw));
-                }
-            }
+        table.fields.retain(|(k, _)| *k != name);
+        if entry.raw != RawValue::Nil {
+            let at = table.fields.partition_point(|(k, _)| *k < name);
+            table.fields.insert(at, (name, entry.raw));
         }
     }
 }
@@ -162,57 +150,108 @@ fn entry(value: &Value, key: &str) -> Option<Value> {
 
 /// The value of a table constructor.
 fn table(constructor: &TableConstructor, names: &mut Names<'_>) -> Value {
-    let mut value = Value::new(
-        RawValue::Table(RawTable::default()),
-        place::between(constructor.braces().tokens().0, constructor.braces().tokens().1),
-    );
-    if let RawValue::Table(table) = &mut value.raw {
-        let line = place::line(constructor.braces().tokens().0);
-        table.place = Place { source: names.source.name.clone(), line };
-    }
+    let (open, close) = constructor.braces().tokens();
+    let place = Place { source: names.source.name.clone(), line: place::line(open) };
+    let mut filling = Filling::new(place::between(open, close), place);
     let mut position = 0;
     for field in constructor.fields().iter() {
         match field {
             Field::NameKey { key, value: e, .. } => {
                 let entry = evaluate(e, names);
-                put(&mut value, name(key), place::token(key), entry, names);
+                filling.put(name(key), place::token(key), entry, names);
             }
             Field::ExpressionKey { key, value: e, .. } => {
                 let entry = evaluate(e, names);
                 match evaluate(key, names).raw {
-                    RawValue::String(name) => put(&mut value, name, place::expression(key), entry, names),
+                    RawValue::String(name) => filling.put(name, place::expression(key), entry, names),
                     RawValue::Number(n) if n.fract() == 0.0 && (1.0..=1e6).contains(&n) => {
-                        value.set(Key::Index(n as u32), place::expression(key), entry);
+                        filling.set(Key::Index(n as u32), place::expression(key), entry);
                     }
                     RawValue::Unknown => {}
-                    other => {
-                        if let RawValue::Table(table) = &mut value.raw {
-                            table.odd_keys.push(match other {
-                                RawValue::Number(n) => n.to_string(),
-                                RawValue::Bool(b) => b.to_string(),
-                                _ => "of another type".into(),
-                            });
-                        }
-                    }
+                    other => filling.table.odd_keys.push(match other {
+                        RawValue::Number(n) => n.to_string(),
+                        RawValue::Bool(b) => b.to_string(),
+                        _ => "of another type".into(),
+                    }),
                 }
             }
             Field::NoKey(e) => {
                 position += 1;
                 let entry = evaluate(e, names);
                 let here = entry.node.value;
-                value.set(Key::Index(position), here, entry);
+                filling.set(Key::Index(position), here, entry);
             }
             _ => {}
         }
     }
-    value
+    filling.finish()
 }
 
-fn put(value: &mut Value, name: String, key: Span, entry: Value, names: &mut Names<'_>) {
-    if let Some(first) = value.node.field(&name) {
-        names.twice.push((name.clone(), first.key, key));
+/// A table while its constructor is read. Each key is found by its hash: a table of a hundred
+/// thousand keys is read in their number, not in its square.
+struct Filling {
+    place: Span,
+    table: RawTable,
+    fields: HashMap<String, RawValue>,
+    /// The places of what was set; a key's earlier one is emptied when it is set again.
+    children: Vec<Option<(Key, Node)>>,
+    at: HashMap<Key, usize>,
+    size: usize,
+}
+
+impl Filling {
+    fn new(span: Span, place: Place) -> Filling {
+        Filling {
+            place: span,
+            table: RawTable { place, ..RawTable::default() },
+            fields: HashMap::new(),
+            children: Vec::new(),
+            at: HashMap::new(),
+            size: 1,
+        }
     }
-    value.set(Key::Field(name), key, entry);
+
+    fn set(&mut self, key: Key, key_span: Span, entry: Value) {
+        self.size += entry.size;
+        let earlier = self.at.insert(key.clone(), self.children.len());
+        if let Some(slot) = earlier.and_then(|at| self.children.get_mut(at)) {
+            *slot = None;
+        }
+        self.children.push(Some((key.clone(), Node { key: key_span, ..entry.node })));
+        match key {
+            Key::Index(at) => {
+                let (at, list) = (at as usize, &mut self.table.list);
+                if at == list.len() + 1 {
+                    list.push(entry.raw);
+                } else if let Some(old) = at.checked_sub(1).and_then(|i| list.get_mut(i)) {
+                    *old = entry.raw;
+                } else {
+                    self.table.odd_keys.push(at.to_string());
+                }
+            }
+            Key::Field(name) => {
+                self.fields.insert(name, entry.raw);
+            }
+        }
+    }
+
+    /// Sets a field by its name, and notes where it was there before.
+    fn put(&mut self, name: String, key_span: Span, entry: Value, names: &mut Names<'_>) {
+        let key = Key::Field(name.clone());
+        if let Some(Some((_, first))) = self.at.get(&key).and_then(|at| self.children.get(*at)) {
+            names.twice.push((name, first.key, key_span));
+        }
+        self.set(key, key_span, entry);
+    }
+
+    fn finish(self) -> Value {
+        let mut table = self.table;
+        table.fields = self.fields.into_iter().filter(|(_, value)| *value != RawValue::Nil).collect();
+        table.fields.sort_by(|(a, _), (b, _)| a.cmp(b));
+        let children = self.children.into_iter().flatten().collect();
+        let node = Node { key: self.place, value: self.place, children };
+        Value { raw: RawValue::Table(table), node, size: self.size }
+    }
 }
 
 /// The value of a call: of a constructor of the API, or of `secret`.

@@ -8,7 +8,7 @@ use super::place;
 use super::walk::{self, Declared, Given, Target, Visitor, name};
 use crate::model::finding::Finding;
 use crate::model::raw::{
-    Key, Node, Outline, OutlinePolicy, Place, RawFile, RawPolicy, RawTable, RawValue, Read as FieldRead,
+    Node, Outline, OutlinePolicy, Place, RawFile, RawPolicy, RawTable, RawValue, Read as FieldRead,
 };
 use crate::text::{Source, Span};
 use full_moon::ast::{Block, Call, Expression, FunctionArgs, FunctionCall, Index, Prefix, Suffix};
@@ -18,6 +18,10 @@ use std::collections::HashMap;
 /// The most nodes that following locals may copy, all in all: a table that holds one table
 /// twice, which holds another twice, and so on, must not take the memory of all its paths.
 const MOST_NODES: usize = 200_000;
+
+/// The most fields of a table that assignments one by one are followed into: each is sought among
+/// all that there are.
+const MOST_FIELDS: usize = 1_000;
 
 /// What one file's policies are, as far as the text tells.
 pub(super) struct Read {
@@ -201,7 +205,9 @@ impl<'t> Visitor<'t> for Reader<'_> {
         match (target, path.as_slice()) {
             (Target::Name(_), _) => *old = value,
             (_, []) => old.raw = RawValue::Unknown,
-            (_, [(field, key)]) => old.set(Key::Field(field.clone()), *key, value),
+            (_, [(field, key)]) if old.node.children.len() < MOST_FIELDS => {
+                old.set(field.clone(), *key, value);
+            }
             // Deeper than one level: the place is the nearest that is known.
             _ => old.raw = RawValue::Unknown,
         }

@@ -153,9 +153,11 @@ fn statement<'t>(statement: &'t Stmt, v: &mut impl Visitor<'t>) {
         }
         Stmt::If(choice) => {
             let mut open = 0;
-            branch(choice.binding(), choice.condition(), choice.block(), &mut open, v);
+            asks(choice.binding(), choice.condition(), &mut open, v);
+            scope(choice.block(), v);
             for other in choice.else_if().into_iter().flatten() {
-                branch(other.binding(), other.condition(), other.block(), &mut open, v);
+                asks(other.binding(), other.condition(), &mut open, v);
+                scope(other.block(), v);
             }
             if let Some(block) = choice.else_block() {
                 scope(block, v);
@@ -186,11 +188,10 @@ fn statement<'t>(statement: &'t Stmt, v: &mut impl Visitor<'t>) {
     }
 }
 
-/// One branch of an `if`. A binding is seen in its branch and in those that follow.
-fn branch<'t>(
+/// What a branch asks, and the name that it binds: seen in its branch and in those that follow.
+fn asks<'t>(
     binding: Option<&'t IfConditionBinding>,
     condition: &'t Expression,
-    block: &'t Block,
     open: &mut usize,
     v: &mut impl Visitor<'t>,
 ) {
@@ -200,7 +201,6 @@ fn branch<'t>(
         *open += 1;
         v.declare(binding.name(), Declared::Local, Given::Unknown);
     }
-    scope(block, v);
 }
 
 fn locals<'t>(
@@ -327,27 +327,12 @@ fn expression<'t>(e: &'t Expression, v: &mut impl Visitor<'t>) {
 
 fn if_expression<'t>(choice: &'t IfExpression, v: &mut impl Visitor<'t>) {
     let mut open = 0;
-    option(choice.binding(), choice.condition(), choice.if_expression(), &mut open, v);
+    asks(choice.binding(), choice.condition(), &mut open, v);
+    expression(choice.if_expression(), v);
     for other in choice.else_if_expressions().into_iter().flatten() {
-        option(other.binding(), other.condition(), other.expression(), &mut open, v);
+        asks(other.binding(), other.condition(), &mut open, v);
+        expression(other.expression(), v);
     }
     expression(choice.else_expression(), v);
     (0..open).for_each(|_| v.close());
-}
-
-/// One branch of an `if` expression; its binding is seen as that of a statement.
-fn option<'t>(
-    binding: Option<&'t IfConditionBinding>,
-    condition: &'t Expression,
-    value: &'t Expression,
-    open: &mut usize,
-    v: &mut impl Visitor<'t>,
-) {
-    expression(condition, v);
-    if let Some(binding) = binding {
-        v.open(None);
-        *open += 1;
-        v.declare(binding.name(), Declared::Local, Given::Unknown);
-    }
-    expression(value, v);
 }

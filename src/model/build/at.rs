@@ -3,7 +3,7 @@
 //! May import: `text`, `model`.
 
 use super::catalogue::Catalogue;
-use super::read::shown;
+use super::words::shown;
 use crate::model::finding::{Finding, Label, MOST, capped};
 use crate::model::raw::{Key, Node, Place, RawTable, RawValue, Read};
 use crate::text::{LineIndex, Source, Span};

@@ -2,7 +2,8 @@
 //! what a replica costs. May import: `text`, `model`.
 
 use super::at::{At, Builder, Table};
-use super::read::{Known, MOST, Shape, figure};
+use super::read::{Known, MOST, Shape};
+use super::words::figure;
 use crate::model::policy::{Amount, Cost, Fallback, Limit, PerDirection, RateLimit, Replicas, Select};
 use crate::model::raw::RawValue;
 use crate::model::time::Duration;
@@ -260,7 +261,7 @@ pub(super) fn cost<'a>(b: &mut Builder<'a>, table: &Table<'a>) -> Option<Option<
             b.error(
                 "unknown-value",
                 &at.place,
-                format!("`{}` cannot be {}: that is no currency", at.path, super::read::quoted(code)),
+                format!("`{}` cannot be {}: that is no currency", at.path, super::words::quoted(code)),
                 match hint {
                     true => format!("write \"{upper}\""),
                     false => "write its ISO code of three letters, such as \"USD\" or \"EUR\"".into(),

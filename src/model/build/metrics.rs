@@ -2,8 +2,9 @@
 //! from is read in `sources`. May import: `text`, `model`.
 
 use super::at::{At, Builder, Table, Where};
-use super::read::{Known, Shape, figure, quoted, shown, suggestion};
+use super::read::{Known, Shape};
 use super::sources;
+use super::words::{figure, quoted, shown, suggestion};
 use crate::model::finding::did_you_mean;
 use crate::model::policy::{Metric, Missing, Model, Per, Predict, Unit};
 use crate::model::raw::RawValue;

@@ -15,6 +15,7 @@ mod schedule;
 mod script;
 mod sources;
 mod target;
+mod words;
 
 pub use catalogue::{Catalogue, CatalogueError, Expanded, NoCatalogue, Request};
 pub use schedule::zone;
@@ -75,7 +76,7 @@ pub fn policies(file: &File<'_>) -> (Vec<Policy>, Vec<Finding>) {
                     builder.error(
                         "duplicate-name",
                         &name,
-                        format!("two policies of this file are named {}", read::quoted(&raw.name)),
+                        format!("two policies of this file are named {}", words::quoted(&raw.name)),
                         "give each policy a name of its own: state, reports and samples go by it",
                     );
                     builder.also(&first, "the first of them");

@@ -3,7 +3,8 @@
 
 use super::at::{At, Builder, Table};
 use super::metrics::{Metrics, check_unit};
-use super::read::{Known, Shape, quoted, shown, suggestion};
+use super::read::{Known, Shape};
+use super::words::{quoted, shown, suggestion};
 use crate::model::decision::EventKind;
 use crate::model::finding::did_you_mean;
 use crate::model::policy::{Action, Activation, Form, Hook, Per, Replicas, Rule, Schedule, Track};

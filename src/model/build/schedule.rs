@@ -3,8 +3,9 @@
 use super::at::{At, Builder, Table, Where};
 use super::metrics::Metrics;
 use super::policy::crossed;
-use super::read::{Known, Shape, quoted, suggestion};
+use super::read::{Known, Shape};
 use super::rules::unique;
+use super::words::{quoted, suggestion};
 use crate::model::finding::did_you_mean;
 use crate::model::policy::{Predict, Replicas, Schedule};
 use crate::model::raw::RawValue;

@@ -4,7 +4,8 @@
 use super::at::{At, Builder, Table};
 use super::catalogue::{CatalogueError, Request};
 use super::metrics::COMMON;
-use super::read::{Known, Shape, figure, quoted, suggestion};
+use super::read::{Known, Shape};
+use super::words::{figure, quoted, suggestion};
 use crate::model::effect::{Text, Value};
 use crate::model::finding::did_you_mean;
 use crate::model::policy::{Family, MetricSource, Per, Scrape, ScrapeReading, Unit};

@@ -1,8 +1,9 @@
 //! What is scaled. May import: `text`, `model`.
 
 use super::at::{At, Builder, Table};
-use super::read::{Known, Shape, quoted, suggestion};
+use super::read::{Known, Shape};
 use super::sources::url;
+use super::words::{quoted, suggestion};
 use crate::model::finding::did_you_mean;
 use crate::model::policy::Target;
 use crate::text::Spanned;
