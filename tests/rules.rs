@@ -433,3 +433,38 @@ fn every_rule_that_is_raised_has_a_page_and_every_page_is_raised() {
         "without a page: {orphans:#?}\nnever raised: {unused:?}"
     );
 }
+
+/// A program that says where the linter's table of the library and the VM differ: functions that
+/// are not there, that take fewer or more arguments, that do not mind one of another type, and
+/// functions that the table lacks.
+fn probe() -> String {
+    use luascale::lint::rules::known::{ABSENT, ENGINE, LIBRARY};
+    use luascale::lint::rules::signatures::SIGNATURES;
+    let library = SIGNATURES.iter().filter(|s| {
+        let root = s.name.split('.').next().unwrap_or_default();
+        LIBRARY.contains(&root)
+    });
+    let rows: Vec<String> =
+        library.map(|s| format!("{{ \"{}\", {}, {}, \"{}\" }},", s.name, s.least, s.most, s.types)).collect();
+    assert!(rows.len() > 90, "{}", rows.len());
+    let quoted = |names: &[&str]| names.iter().map(|n| format!("\"{n}\",")).collect::<String>();
+    let absent: Vec<&str> = ABSENT.iter().map(|a| a.name).collect();
+    let program = include_str!("support/library.lua");
+    format!(
+        // A file that declares nothing is run at its ticks only.
+        "policy 'probe' {{}} local all = {{ {} }} local library = {{ {} }} local engine = {{ {} }} local absent = {{ {} }} {program}",
+        rows.concat(),
+        quoted(&LIBRARY),
+        quoted(&ENGINE),
+        quoted(&absent)
+    )
+}
+
+#[test]
+fn the_linter_knows_the_library_as_the_vm_has_it() {
+    let source = Source::new("probe.lua", probe());
+    let loaded = luascale::lua::load(&source, &luascale::lua::NoModules, &Limits::default(), Arc::new(|| 0));
+    let told = loaded.err().map_or(String::new(), |findings| findings[0].message.clone());
+    assert!(told.contains("DIFFERENCES"), "the probe did not come to its end: {told}");
+    assert!(told.ends_with("DIFFERENCES 0"), "{told}");
+}

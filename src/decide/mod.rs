@@ -19,7 +19,7 @@ mod shrink;
 mod tick;
 mod track;
 
-pub use schedule::parse_cron;
+pub use schedule::{ClockChange, Stretch, clock_changes, open_between, parse_cron};
 pub use tick::decide;
 
 #[cfg(test)]

@@ -61,6 +61,78 @@ fn at(schedule: &Schedule, now: Time) -> (bool, Time) {
     (false, openings.next(anchor).unwrap_or(Time(i64::MAX)))
 }
 
+/// A stretch of time: from the first instant to the second, which is outside.
+pub type Stretch = (Time, Time);
+
+/// When a schedule is open between two instants, rising and apart; `None` where that takes more
+/// than `most` openings to tell. A window that is open at `from` begins there.
+pub fn open_between(schedule: &Schedule, from: Time, to: Time, most: usize) -> Option<Vec<Stretch>> {
+    let clock = Clock::of(schedule)?;
+    let mut anchor = clock.anchor(Timestamp::from_millisecond(from.0).ok()?);
+    let mut found: Vec<Stretch> = Vec::new();
+    let opened = clock.last(anchor).map(|last| last + schedule.duration).filter(|closes| *closes > from);
+    found.extend(opened.map(|closes| (from, closes)));
+    for _ in 0..most {
+        // Where the cron expression never comes again, nothing follows.
+        let Ok(next) = clock.cron.find_next_occurrence(&anchor, false) else { return Some(found) };
+        let Some(opens) = clock.place(next) else { return Some(found) };
+        if opens >= to {
+            return Some(found);
+        }
+        let closes = opens + schedule.duration;
+        match found.last_mut() {
+            Some(last) if opens <= last.1 => last.1 = last.1.max(closes),
+            _ => found.push((opens, closes)),
+        }
+        anchor = next;
+    }
+    None
+}
+
+/// What a change of a zone's clock does to the openings of a schedule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ClockChange {
+    /// The clock skips the time of an opening, which comes at the first instant after the gap.
+    Skipped {
+        /// The time that is skipped.
+        time: DateTime,
+        /// What the clock shows when it opens.
+        opens: DateTime,
+    },
+    /// The time of an opening comes twice, and it opens at the first.
+    Repeated {
+        /// The time that comes twice.
+        time: DateTime,
+    },
+}
+
+/// The first skipped and the first repeated time of a schedule's openings between two instants.
+pub fn clock_changes(schedule: &Schedule, from: Time, to: Time) -> Vec<ClockChange> {
+    let Some(clock) = Clock::of(schedule) else { return Vec::new() };
+    let Ok(start) = Timestamp::from_millisecond(from.0) else { return Vec::new() };
+    let (mut skipped, mut repeated) = (None, None);
+    for change in clock.zone.following(start) {
+        let at = change.timestamp();
+        if at.as_millisecond() >= to.0 {
+            break;
+        }
+        let shown = clock.zone.to_datetime(at);
+        let before = clock.zone.to_offset(at - SignedDuration::from_nanos(1)).to_datetime(at);
+        if before < shown {
+            // Skipped: from what the old offset would show to what is shown.
+            let time = clock.first(before, shown);
+            // An opening at the gap's end comes then in any case.
+            if !clock.cron.is_time_matching(&shown).unwrap_or(false) {
+                skipped = skipped.or(time.map(|time| ClockChange::Skipped { time, opens: shown }));
+            }
+        } else if shown < before {
+            let time = clock.first(shown, before);
+            repeated = repeated.or(time.map(|time| ClockChange::Repeated { time }));
+        }
+    }
+    skipped.into_iter().chain(repeated).collect()
+}
+
 /// Reads a cron expression of five fields, as schedules have them.
 ///
 /// # Errors
@@ -111,6 +183,12 @@ impl Clock {
     /// The first opening after the anchor.
     fn next(&self, anchor: DateTime) -> Option<Time> {
         self.place(self.cron.find_next_occurrence(&anchor, false).ok()?)
+    }
+
+    /// The first time of the cron expression from one on the wall clock to another, which is
+    /// outside.
+    fn first(&self, from: DateTime, to: DateTime) -> Option<DateTime> {
+        self.cron.find_next_occurrence(&from, true).ok().filter(|time| *time < to)
     }
 
     /// The instant of a wall-clock time: of one that comes twice the first, of one that is

@@ -37,6 +37,7 @@ use crate::syntax::{Parsed, Tree};
 use crate::text::Source;
 use full_moon::ast::Stmt;
 use full_moon::node::Node;
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 /// What a rule looks at; the scope is the variant.
@@ -52,6 +53,8 @@ pub enum Check {
     Query(fn(&QueryView<'_>, &mut Sink<'_>)),
     /// All policies of a check together.
     Set(fn(&[PolicyView<'_>], &mut Sink<'_>)),
+    /// One policy, on the days that follow one.
+    Dated(fn(&PolicyView<'_>, Date, &mut Sink<'_>)),
     /// A policy's runs on recorded metrics.
     Run(fn(&RunView<'_>, &mut Sink<'_>)),
     /// What servers say about all policies of a check.
@@ -209,8 +212,8 @@ fn view<'a>(
 }
 
 /// Runs the rules that look at a file's tree.
-pub fn tree(view: &TreeView<'_>, selected: &dyn Fn(&str) -> bool) -> Vec<Finding> {
-    each(selected, |check, sink| {
+pub fn tree(view: &TreeView<'_>) -> Vec<Finding> {
+    each(|check, sink| {
         if let Check::Tree(check) = check {
             check(view, sink);
         }
@@ -218,13 +221,9 @@ pub fn tree(view: &TreeView<'_>, selected: &dyn Fn(&str) -> bool) -> Vec<Finding
 }
 
 /// Runs the rules that look at one policy and at its queries.
-pub fn policy(
-    view: &PolicyView<'_>,
-    assumptions: Assumptions,
-    selected: &dyn Fn(&str) -> bool,
-) -> Vec<Finding> {
+pub fn policy(view: &PolicyView<'_>, assumptions: Assumptions) -> Vec<Finding> {
     let queries = query::views(view, assumptions);
-    each(selected, |check, sink| match check {
+    each(|check, sink| match check {
         Check::Policy(check) => check(view, sink),
         Check::Query(check) => queries.iter().for_each(|query| check(query, sink)),
         _ => {}
@@ -232,26 +231,36 @@ pub fn policy(
 }
 
 /// Runs the rules that look at all policies together.
-pub fn set(views: &[PolicyView<'_>], selected: &dyn Fn(&str) -> bool) -> Vec<Finding> {
-    each(selected, |check, sink| {
+pub fn set(views: &[PolicyView<'_>]) -> Vec<Finding> {
+    each(|check, sink| {
         if let Check::Set(check) = check {
             check(views, sink);
         }
     })
 }
 
+/// Runs the rules that look at one policy and the days from `today` on.
+pub fn dated(view: &PolicyView<'_>, today: Date) -> Vec<Finding> {
+    each(|check, sink| {
+        if let Check::Dated(check) = check {
+            check(view, today, sink);
+        }
+    })
+}
+
 /// Runs the rules that look at a policy's runs.
-pub fn run(view: &RunView<'_>, selected: &dyn Fn(&str) -> bool) -> Vec<Finding> {
-    each(selected, |check, sink| {
+pub fn run(view: &RunView<'_>) -> Vec<Finding> {
+    each(|check, sink| {
         if let Check::Run(check) = check {
             check(view, sink);
         }
     })
 }
 
-fn each(selected: &dyn Fn(&str) -> bool, run: impl Fn(Check, &mut Sink<'_>)) -> Vec<Finding> {
+/// All rules look; what is wanted is settled where findings are reviewed.
+fn each(run: impl Fn(Check, &mut Sink<'_>)) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for rule in rules::RULES.iter().filter(|rule| selected(rule.id)) {
+    for rule in &rules::RULES {
         run(rule.check, &mut Sink::new(rule, &mut findings));
     }
     findings

@@ -3,7 +3,7 @@
 
 use super::rules::Rule;
 use super::settings::Settings;
-use super::{Check, Checked, PolicyView, set, suppress};
+use super::{Check, Checked, PolicyView, dated, set, suppress};
 use crate::model::{Finding, Level};
 use crate::text::Source;
 use jiff::civil::Date;
@@ -44,7 +44,8 @@ impl Review {
     }
 }
 
-/// Reviews all files of a check; `today` is the day that suppressions are held against.
+/// Reviews all files of a check; `today` is the day that suppressions and schedules are held
+/// against.
 pub fn review(groups: &[Group<'_>], today: Date) -> Review {
     let all = || groups.iter().enumerate().flat_map(|(at, g)| g.files.iter().map(move |f| (at, f)));
     let views: Vec<PolicyView<'_>> = all().flat_map(|(_, file)| file.views()).collect();
@@ -55,7 +56,8 @@ pub fn review(groups: &[Group<'_>], today: Date) -> Review {
         }
     }
     let mut shared: Vec<Vec<Finding>> = vec![Vec::new(); groups.len()];
-    for finding in set(&views, &|_| true) {
+    let days = views.iter().flat_map(|view| dated(view, today));
+    for finding in set(&views).into_iter().chain(days) {
         let owner = finding.labels.first().and_then(|label| owners.get(&*label.source));
         if let Some(slot) = shared.get_mut(owner.copied().unwrap_or(0)) {
             slot.push(finding);
@@ -111,7 +113,9 @@ fn looked(file: &Checked, check: Check) -> bool {
     match check {
         Check::Elsewhere => true,
         Check::Tree(_) => file.parsed.is_sound(),
-        Check::Policy(_) | Check::Query(_) | Check::Set(_) => !file.policies.is_empty() && !broken(),
+        Check::Policy(_) | Check::Query(_) | Check::Set(_) | Check::Dated(_) => {
+            !file.policies.is_empty() && !broken()
+        }
         Check::Run(_) | Check::Online(_) => false,
     }
 }

@@ -20,10 +20,9 @@ pub fn check(request: &CheckRequest, modules: &dyn Modules, clock: Clock) -> Che
 /// As [`check`], with the file ready to be run.
 pub fn load(request: &CheckRequest, modules: &dyn Modules, clock: Clock) -> (Checked, Program) {
     let CheckRequest { load: LoadRequest { source, entry, catalogue, limits }, assumptions } = request;
-    let all = |_: &str| true;
     let declared = entry.is_some();
     let (mut parsed, seen) =
-        syntax::parse_with(source, |tree| lint::tree(&TreeView::new(source, tree, declared, false), &all));
+        syntax::parse_with(source, |tree| lint::tree(&TreeView::new(source, tree, declared, false)));
     let program = match catalogue::Table::new().with(catalogue) {
         Ok(table) => Program::load_parsed(source, &parsed, entry.as_ref(), modules, &table, limits, clock),
         Err(findings) => Program::broken(source.clone(), findings, catalogue.clone()),
@@ -40,11 +39,11 @@ pub fn load(request: &CheckRequest, modules: &dyn Modules, clock: Clock) -> (Che
         program.sources.iter().skip(1).filter(|s| s.name.ends_with(".lua") || s.name.ends_with(".luau"))
     {
         let (_, seen) =
-            syntax::parse_with(module, |tree| lint::tree(&TreeView::new(module, tree, false, true), &all));
+            syntax::parse_with(module, |tree| lint::tree(&TreeView::new(module, tree, false, true)));
         findings.extend(seen.unwrap_or_default());
     }
     let mut checked = Checked { policies, findings, sources: program.sources.clone(), parsed };
-    let one = |view: &PolicyView<'_>| lint::policy(view, *assumptions, &all);
+    let one = |view: &PolicyView<'_>| lint::policy(view, *assumptions);
     let found: Vec<_> = checked.views().iter().flat_map(one).collect();
     checked.findings.extend(found);
     (checked, program)
@@ -54,5 +53,5 @@ pub fn load(request: &CheckRequest, modules: &dyn Modules, clock: Clock) -> (Che
 pub fn judge(checked: &Checked, policy: usize, runs: &[Run]) -> Vec<Finding> {
     let views = checked.views();
     let Some(view) = views.get(policy).filter(|_| !runs.is_empty()) else { return Vec::new() };
-    lint::run(&RunView { policy: *view, runs }, &|_| true)
+    lint::run(&RunView { policy: *view, runs })
 }

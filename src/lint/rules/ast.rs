@@ -1,9 +1,10 @@
 //! What several rules ask of the tree. May import: `lint`'s own modules, `text`, `model`, `syntax`.
 
 use crate::lint::TreeView;
+use crate::lint::scopes::How;
 use crate::model::finding::{Edit, Fix};
 use crate::syntax::literal;
-use crate::syntax::walk::{name, span};
+use crate::syntax::walk::{Given, name, span};
 use crate::text::Span;
 use full_moon::ast::{
     BinOp, Call, Expression, FunctionArgs, FunctionCall, Index, Prefix, Suffix, UnOp, Var, VarExpression,
@@ -127,6 +128,80 @@ pub fn callee(call: &FunctionCall) -> Option<Callee<'_>> {
             _ => return None,
         }
     }
+}
+
+/// A call of something of the library, by whatever name it goes in the file.
+pub struct Library<'t> {
+    /// The global that it is, or is a field of.
+    pub root: String,
+    /// What it is in the library: `string.rep`.
+    pub path: String,
+    /// What it is called by, where that is another name: `rep`, `("x"):rep`.
+    pub called: Option<String>,
+    /// From the first name to the last.
+    pub span: Span,
+    /// What stands before the colon of a method: the first argument.
+    pub object: Option<&'t Expression>,
+    /// What it is given.
+    pub arguments: Arguments<'t>,
+    /// Whether nothing follows the call.
+    pub ends: bool,
+}
+
+/// What a call calls first: a global or a field of one, by its own name or by a local that never
+/// holds anything else (`local floor = math.floor`), or a method of a text.
+pub fn library<'t>(view: &TreeView<'t>, call: &'t FunctionCall) -> Option<Library<'t>> {
+    if let Some(method) = text_method(view, call) {
+        return Some(method);
+    }
+    let Callee { root, path, span, arguments, ends } = callee(call)?;
+    let own = view.scopes.variable(root);
+    let (root, whole) = match own {
+        None => (name(root), path.clone()),
+        Some(variable) if !variable.is_written() && !variable.uses.iter().any(|u| u.how == How::Inside) => {
+            let Given::Value(value) = variable.given else { return None };
+            let (first, before) = match plain(value) {
+                Expression::Var(Var::Name(token)) => (token, name(token)),
+                Expression::Var(Var::Expression(inside)) => dotted(inside)?,
+                _ => return None,
+            };
+            let rest = path.strip_prefix(variable.name.as_str())?;
+            view.scopes.is_global(first).then(|| (name(first), format!("{before}{rest}")))?
+        }
+        Some(_) => return None,
+    };
+    let called = (whole != path).then_some(path);
+    Some(Library { root, path: whole, called, span, object: None, arguments, ends })
+}
+
+/// A method of a text: `("x"):rep(3)`, `line:rep(3)` where `line` is a text by its declaration.
+fn text_method<'t>(view: &TreeView<'t>, call: &'t FunctionCall) -> Option<Library<'t>> {
+    let mut suffixes = call.suffixes();
+    let Some(Suffix::Call(Call::MethodCall(method))) = suffixes.next() else { return None };
+    let is_text =
+        |e: &Expression| matches!(plain(e), Expression::String(_) | Expression::InterpolatedString(_));
+    let (object, start) = match call.prefix() {
+        Prefix::Expression(e) if is_text(e) => (&**e, span(&**e)),
+        Prefix::Name(token) => {
+            let variable = view.scopes.variable(token).filter(|v| !v.is_written())?;
+            match variable.given {
+                Given::Value(e) if is_text(e) => (e, span(token)),
+                _ => return None,
+            }
+        }
+        _ => return None,
+    };
+    let token = method.name();
+    let place = Span { start: start.start, end: span(token).end };
+    Some(Library {
+        root: "string".into(),
+        path: format!("string.{}", name(token)),
+        called: Some(format!(":{}", name(token))),
+        span: place,
+        object: Some(object),
+        arguments: Arguments::of(method.args()),
+        ends: suffixes.next().is_none(),
+    })
 }
 
 /// What a call calls first, where that is a global or a field of one.

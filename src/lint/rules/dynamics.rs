@@ -7,7 +7,7 @@ use crate::lint::intervals::Set;
 use crate::lint::point::{Read, read};
 use crate::lint::solve::Domain;
 use crate::model::expr::{At, Expr, Kind};
-use crate::model::{Finding, Label, Metric, Per, Policy, Rule, Unit};
+use crate::model::{Finding, Label, Metric, Per, Policy, Region, Rule, Unit};
 
 /// A rule whose condition is known, as far as its text tells.
 #[derive(Clone, Copy)]
@@ -27,9 +27,16 @@ pub(super) fn conditioned<'a>(view: &PolicyView<'a>) -> Vec<Conditioned<'a>> {
         .collect()
 }
 
+/// The largest value that a metric has in any region; `None` where nothing limits it.
+pub(super) fn most(policy: &Policy, metric: &Metric) -> Option<f64> {
+    let regions = policy.regions.iter().flat_map(|r| &r.regions);
+    let own = regions.flat_map(|r| &r.metrics).filter(|m| m.name.value == metric.name.value);
+    own.map(most_of).try_fold(most_of(metric)?, |most, own| Some(own?.max(most)))
+}
+
 /// The largest value that a metric's unit allows. A ratio or percentage of what a replica asked
 /// for may exceed it, since a replica may use more than it asked for.
-pub(super) fn most(metric: &Metric) -> Option<f64> {
+pub(super) fn most_of(metric: &Metric) -> Option<f64> {
     let whole = match metric.unit? {
         Unit::Ratio => 1.0,
         Unit::Percent => 100.0,
@@ -48,7 +55,7 @@ pub(super) fn domain(policy: &Policy) -> Domain {
     for metric in &policy.metrics {
         let set = match metric.unit {
             None => Set::all(),
-            Some(_) => Set::between(0.0, most(metric).unwrap_or(f64::MAX)),
+            Some(_) => Set::between(0.0, most(policy, metric).unwrap_or(f64::MAX)),
         };
         domain.0.insert(Read::Metric(metric.name.value.clone()), set);
     }
@@ -62,6 +69,18 @@ pub(super) fn domain(policy: &Policy) -> Domain {
         ("now", Set::between(0.0, f64::MAX)),
     ] {
         domain.0.insert(Read::Context(name.into()), set);
+    }
+    domain
+}
+
+/// The values that a region's metrics can have, where it reads some of its own.
+pub(super) fn domain_of(policy: &Policy, region: &Region) -> Domain {
+    let mut domain = domain(policy);
+    for metric in &region.metrics {
+        let (read, most) = (Read::Metric(metric.name.value.clone()), most_of(metric));
+        if let Some(most) = most.filter(|_| metric.unit.is_some()) {
+            domain.0.insert(read, Set::between(0.0, most));
+        }
     }
     domain
 }

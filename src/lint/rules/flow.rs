@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 
 /// How a statement keeps those after it from running.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Ends {
+pub(super) enum Ends {
     /// It leaves the block.
     Leaves,
     /// It raises an error.
@@ -22,7 +22,7 @@ enum Ends {
     Never,
 }
 
-fn block_ends(view: &TreeView<'_>, block: &Block) -> Option<Ends> {
+pub(super) fn block_ends(view: &TreeView<'_>, block: &Block) -> Option<Ends> {
     if block.last_stmt().is_some() {
         return Some(Ends::Leaves);
     }
@@ -58,15 +58,21 @@ fn ends(view: &TreeView<'_>, stmt: &Stmt) -> Option<Ends> {
 }
 
 /// Whether a `break` in a block ends the loop that the block belongs to.
-fn breaks(block: &Block) -> bool {
+pub(super) fn breaks(block: &Block) -> bool {
     matches!(block.last_stmt(), Some(LastStmt::Break(_)))
         || block.stmts().any(|stmt| match stmt {
             Stmt::Do(inner) => breaks(inner.block()),
-            Stmt::If(choice) => {
-                breaks(choice.block())
-                    || choice.else_if().into_iter().flatten().any(|other| breaks(other.block()))
-                    || choice.else_block().is_some_and(breaks)
-            }
+            Stmt::If(choice) => branches(choice).into_iter().any(|(_, block, _)| breaks(block)),
+            _ => false,
+        })
+}
+
+/// Whether a `continue` in a block belongs to the loop around it.
+pub(super) fn continues(block: &Block) -> bool {
+    matches!(block.last_stmt(), Some(LastStmt::Continue(_)))
+        || block.stmts().any(|stmt| match stmt {
+            Stmt::Do(inner) => continues(inner.block()),
+            Stmt::If(choice) => branches(choice).into_iter().any(|(_, block, _)| continues(block)),
             _ => false,
         })
 }
@@ -101,13 +107,13 @@ pub fn unreachable(view: &TreeView<'_>, sink: &mut Sink<'_>) {
 }
 
 /// The part of a place that is on its first line.
-fn first_line(view: &TreeView<'_>, span: Span) -> Span {
+pub(super) fn first_line(view: &TreeView<'_>, span: Span) -> Span {
     let line = view.text(span).lines().next().unwrap_or_default().trim_end();
     Span::new(span.start as usize, span.start as usize + line.len())
 }
 
 /// The branches of an `if`: its condition, its block, and the token before the block.
-fn branches(choice: &If) -> Vec<(Option<&Expression>, &Block, Span)> {
+pub(super) fn branches(choice: &If) -> Vec<(Option<&Expression>, &Block, Span)> {
     let mut all = vec![(Some(choice.condition()), choice.block(), span(choice.then_token()))];
     for other in choice.else_if().into_iter().flatten() {
         all.push((Some(other.condition()), other.block(), span(other.then_token())));

@@ -1,7 +1,7 @@
 //! Calls of the library and of the engine: what they are given, and what becomes of the result.
 //! May import: `lint`'s own modules, `text`, `model`, `syntax`.
 
-use super::ast::{Arguments, Callee, fix, global_callee, plain, whole_line};
+use super::ast::{Arguments, Library, fix, global_callee, library, plain, whole_line};
 use super::signatures::{DEPRECATED, SIGNATURES, Signature};
 use crate::lint::{Sink, TreeView};
 use crate::syntax::walk::{name, span};
@@ -74,8 +74,8 @@ fn fits(wanted: char, given: char, e: Option<&Expression>) -> bool {
 pub fn wrong_arguments(view: &TreeView<'_>, sink: &mut Sink<'_>) {
     let defined = view.scopes.defined();
     for (call, _) in &view.scopes.calls {
-        let Some(callee) = global_callee(view, call) else { continue };
-        let Some(signature) = signature(&callee.path) else { continue };
+        let Some(called) = library(view, call) else { continue };
+        let Some(signature) = signature(&called.path) else { continue };
         if !view.role.is_ours()
             && super::known::ENGINE.contains(&signature.name)
             && signature.name != "require"
@@ -83,21 +83,23 @@ pub fn wrong_arguments(view: &TreeView<'_>, sink: &mut Sink<'_>) {
             continue;
         }
         // A file may have put its own in the place of a global.
-        if defined.contains(name(callee.root).as_str()) {
+        if defined.contains(called.root.as_str()) {
             continue;
         }
-        arguments(view, &callee, signature, sink);
+        arguments(view, &called, signature, sink);
     }
 }
 
-fn arguments(view: &TreeView<'_>, callee: &Callee<'_>, signature: &Signature, sink: &mut Sink<'_>) {
-    let path = &callee.path;
-    let kinds: Vec<(Option<char>, Option<&Expression>, Span)> = match &callee.arguments {
-        Arguments::List(list) => list.iter().map(|e| (kind(e), Some(*e), span(*e))).collect(),
-        Arguments::Text(token) => vec![(Some('s'), None, span(*token))],
-        Arguments::Table(table) => vec![(Some('t'), None, span(*table))],
-    };
-    let open = match &callee.arguments {
+fn arguments(view: &TreeView<'_>, called: &Library<'_>, signature: &Signature, sink: &mut Sink<'_>) {
+    let path = called.path.as_str();
+    let mut kinds: Vec<(Option<char>, Option<&Expression>, Span)> =
+        called.object.iter().map(|e| (Some('s'), Some(*e), called.span)).collect();
+    match &called.arguments {
+        Arguments::List(list) => kinds.extend(list.iter().map(|e| (kind(e), Some(*e), span(*e)))),
+        Arguments::Text(token) => kinds.push((Some('s'), None, span(*token))),
+        Arguments::Table(table) => kinds.push((Some('t'), None, span(*table))),
+    }
+    let open = match &called.arguments {
         Arguments::List(list) => match list.last() {
             Some(Expression::FunctionCall(_)) => true,
             Some(Expression::Symbol(token)) => name(token) == "...",
@@ -106,22 +108,32 @@ fn arguments(view: &TreeView<'_>, callee: &Callee<'_>, signature: &Signature, si
         _ => false,
     };
     let count = kinds.len();
+    // The text before the colon is an argument that nobody counts.
+    let own = usize::from(called.object.is_some());
+    let told = |n: usize| n.saturating_sub(own);
     let takes = match (signature.least, signature.most) {
-        (least, 99) => format!("{least} or more"),
-        (least, most) if least == most => format!("{least}"),
-        (least, most) => format!("{least} to {most}"),
+        (least, 99) => format!("{} or more arguments", told(least)),
+        (least, most) if least == most && told(most) == 1 => "1 argument".into(),
+        (least, most) if least == most => format!("{} arguments", told(least)),
+        (least, most) => format!("{} to {} arguments", told(least), told(most)),
     };
+    let who = match &called.called {
+        Some(other) if called.object.is_none() => format!("`{other}` (`{path}`)"),
+        Some(other) => format!("`{other}` of a text"),
+        None => format!("`{path}`"),
+    };
+    let gets = told(count);
     if count < signature.least && !open {
-        sink.raise(format!("`{path}` takes {takes} arguments, and gets {count}"), |f| {
-            f.at(view.source, callee.span, "").help(format!("give it {}", what(signature)))
+        sink.raise(format!("{who} takes {takes}, and gets {gets}"), |f| {
+            f.at(view.source, called.span, "").help(format!("give it {}", what(signature, own)))
         });
         return;
     }
     // Other versions of the library take more of some.
     if count > signature.most && view.role.is_ours() {
-        let extra = kinds.get(signature.most).map_or(callee.span, |k| k.2);
-        sink.raise(format!("`{path}` takes {takes} arguments, and gets {count}"), |f| {
-            f.at(view.source, extra, "taken by nobody").help(format!("give it {}", what(signature)))
+        let extra = kinds.get(signature.most).map_or(called.span, |k| k.2);
+        sink.raise(format!("{who} takes {takes}, and gets {gets}"), |f| {
+            f.at(view.source, extra, "taken by nobody").help(format!("give it {}", what(signature, own)))
         });
         return;
     }
@@ -138,21 +150,21 @@ fn arguments(view: &TreeView<'_>, callee: &Callee<'_>, signature: &Signature, si
         if wanted == 'f' && given == 't' {
             continue;
         }
-        sink.raise(format!("`{path}` wants a {} here, not a {}", word(wanted), word(given)), |f| {
+        sink.raise(format!("{who} wants a {} here, not a {}", word(wanted), word(given)), |f| {
             f.at(view.source, *place, format!("a {}", word(given)))
-                .help(format!("give it {}", what(signature)))
+                .help(format!("give it {}", what(signature, own)))
         });
     }
 }
 
-/// What a function takes, in words.
-fn what(signature: &Signature) -> String {
-    if signature.most == 0 {
+/// What a function takes, in words, the first `own` arguments aside.
+fn what(signature: &Signature, own: usize) -> String {
+    if signature.most <= own {
         return "nothing".into();
     }
     let most =
         if signature.most == 99 { signature.types.len().max(signature.least).max(1) } else { signature.most };
-    let words = (0..most).map(|at| {
+    let words = (own..most).map(|at| {
         let kind = signature.types.chars().nth(at).unwrap_or('*');
         let word = if kind == '*' { "value" } else { word(kind) };
         if at < signature.least { format!("a {word}") } else { format!("if need be a {word}") }
@@ -165,9 +177,9 @@ pub fn discarded(view: &TreeView<'_>, sink: &mut Sink<'_>) {
     let defined = view.scopes.defined();
     for (stmt, _) in &view.scopes.statements {
         let Stmt::FunctionCall(call) = stmt else { continue };
-        let Some(callee) = global_callee(view, call) else { continue };
+        let Some(callee) = library(view, call) else { continue };
         let Some(signature) = signature(&callee.path).filter(|s| s.pure && callee.ends) else { continue };
-        if defined.contains(name(callee.root).as_str())
+        if defined.contains(callee.root.as_str())
             || (!view.role.is_ours() && super::known::ENGINE.contains(&signature.name))
         {
             continue;
@@ -176,9 +188,10 @@ pub fn discarded(view: &TreeView<'_>, sink: &mut Sink<'_>) {
         if !view.role.is_ours() && !callee.path.contains('.') {
             continue;
         }
-        sink.raise(format!("nothing takes the result of `{}`, and it does nothing else", callee.path), |f| {
+        let written = view.text(callee.span);
+        sink.raise(format!("nothing takes the result of `{written}`, and it does nothing else"), |f| {
             let f = f.at(view.source, span(*stmt), "");
-            let f = f.help(format!("write `local result = {}(…)`, or remove it", callee.path));
+            let f = f.help(format!("write `local result = {written}(…)`, or remove it"));
             let inner = Span { start: callee.span.end, end: span(*stmt).end };
             if view.scopes.has_call(inner) {
                 f

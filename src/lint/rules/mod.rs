@@ -7,16 +7,20 @@ mod counters;
 mod dynamics;
 mod expressions;
 mod flow;
-mod known;
+pub mod known;
 mod library;
+mod loops;
 mod names;
 mod online;
+mod overwritten;
 mod pairs;
 mod queries;
 mod reads;
+mod regions;
 mod runs;
 mod sandbox;
-mod signatures;
+mod schedules;
+pub mod signatures;
 mod thresholds;
 mod timing;
 
@@ -84,12 +88,14 @@ rules! {
     "bounds-crossed" Check::Elsewhere,
     "cannot-read" Check::Elsewhere,
     "changed-outer-table" Check::Tree(sandbox::changed_outer),
+    "clock-change" Check::Dated(schedules::clock_change),
     "compare-nan" Check::Tree(expressions::compare_nan),
     "compare-new-table" Check::Tree(expressions::compare_new_table),
     "constant-condition" Check::Tree(flow::constant_condition),
     "cooldown-under-startup" Check::Policy(timing::cooldown_under_startup),
     "counter-without-rate" Check::Query(counters::without_rate),
     "covered-condition" Check::Tree(flow::covered),
+    "crossed-windows" Check::Dated(schedules::crossed),
     "decide-with-rules" Check::Elsewhere,
     "deprecated-name" Check::Tree(library::deprecated),
     "discarded-result" Check::Tree(library::discarded),
@@ -99,8 +105,10 @@ rules! {
     "duplicate-name" Check::Elsewhere,
     "effect-in-condition" Check::Tree(sandbox::effect_in_condition),
     "empty-branch" Check::Tree(flow::empty_branch),
+    "empty-loop" Check::Tree(loops::empty),
     "empty-value" Check::Elsewhere,
     "expired-suppression" Check::Elsewhere,
+    "failover-too-small" Check::Policy(regions::survivors),
     "fails-on-samples" Check::Run(runs::fails_on_samples),
     "fallback-above-max" Check::Elsewhere,
     "flap-margin" Check::Policy(pairs::flap_margin),
@@ -109,6 +117,7 @@ rules! {
     "held-step" Check::Policy(pairs::held_step),
     "hidden-engine-name" Check::Tree(names::hidden_engine_name),
     "hidden-rule" Check::Policy(pairs::hidden_rule),
+    "hidden-window" Check::Dated(schedules::hidden),
     "histogram-without-le" Check::Query(queries::histogram_without_le),
     "history-too-short" Check::Elsewhere,
     "horizon-too-short" Check::Elsewhere,
@@ -117,6 +126,7 @@ rules! {
     "limit-exceeded" Check::Elsewhere,
     "load-only-call" Check::Tree(sandbox::load_only),
     "matches-everything" Check::Query(queries::matches_everything),
+    "max-over-total" Check::Policy(regions::max_over_total),
     "misplaced-not" Check::Tree(expressions::misplaced_not),
     "misplaced-secret" Check::Elsewhere,
     "missing-action" Check::Elsewhere,
@@ -138,6 +148,7 @@ rules! {
     "not-whole" Check::Elsewhere,
     "odd-key" Check::Elsewhere,
     "out-of-range" Check::Elsewhere,
+    "overwritten-value" Check::Tree(overwritten::overwritten),
     "pairs-order" Check::Tree(sandbox::pairs_order),
     "parser-failed" Check::Elsewhere,
     "parser-limit" Check::Elsewhere,
@@ -183,6 +194,7 @@ rules! {
     "shadowed-name" Check::Tree(names::shadowed),
     "short-rate-window" Check::Query(queries::short_rate_window),
     "shorter-than-interval" Check::Policy(timing::shorter_than_interval),
+    "single-turn-loop" Check::Tree(loops::single_turn),
     "slow-to-max" Check::Policy(timing::slow_to_max),
     "suppression-without-reason" Check::Elsewhere,
     "swapped-assignment" Check::Tree(expressions::swapped),
@@ -219,6 +231,7 @@ rules! {
     "useless-entry" Check::Elsewhere,
     "useless-field" Check::Elsewhere,
     "wants-more-than-max" Check::Run(runs::wants_more_than_max),
+    "wide-tolerance" Check::Policy(timing::wide_tolerance),
     "window-under-interval" Check::Query(queries::window_under_interval),
     "wrong-arguments" Check::Tree(library::wrong_arguments),
     "wrong-direction" Check::Elsewhere,

@@ -4,26 +4,42 @@
 
 use super::dynamics::{also, bounds, called, conditioned, domain};
 use super::thresholds::metrics_read;
-use super::timing::place;
+use super::timing::{place, rule_place};
 use crate::lint::intervals::{Set, figure};
-use crate::lint::point::Read;
+use crate::lint::point::{Read, read};
 use crate::lint::solve::{Claim, Solver};
 use crate::lint::{PolicyView, Sink};
 use crate::model::expr::{Apply, Expr, Kind};
-use crate::model::{Activation, Form, Missing, Mode, Model, Per};
+use crate::model::{Action, Activation, Form, Missing, Mode, Model, Per};
+use crate::text::Span;
+use std::collections::BTreeSet;
 
 /// A metric whose loss reads as 0 and so removes replicas.
 pub(super) fn zero_for_missing(view: &PolicyView<'_>, sink: &mut Sink<'_>) {
     let policy = view.policy;
     let base = domain(policy);
-    for (index, metric) in policy.metrics.iter().enumerate() {
-        if metric.missing != Missing::Zero {
+    let everywhere = policy.metrics.iter().map(|metric| (metric, None));
+    let regions = (1..).zip(policy.regions.iter().flat_map(|r| &r.regions));
+    let own = regions.flat_map(|(at, region)| region.metrics.iter().map(move |m| (m, Some((at, region)))));
+    for (metric, region) in everywhere.chain(own) {
+        let Some(index) = policy.metric(&metric.name.value) else { continue };
+        // A region's metric that says nothing of it is as the policy's, told once.
+        let told = region.is_some() && policy.metrics.get(index).is_some_and(|m| m.missing == Missing::Zero);
+        if metric.missing != Missing::Zero || told {
             continue;
         }
         let name = &metric.name.value;
-        let span = place(view, &["metrics", name, "missing"]).unwrap_or(metric.name.span);
-        let mut raise = |who: &str, what: &str, other: crate::text::Span| {
-            let message = format!("where `{name}` is lost it counts as 0, and {who} {what}");
+        let there = region.map_or(String::new(), |(_, region)| format!(" in the region `{}`", region.name));
+        let span = match region {
+            None => place(view, &["metrics", name, "missing"]),
+            Some((at, _)) => view.outline.and_then(|o| {
+                let region = o.root.field("regions")?.index(at)?;
+                Some(region.field("metrics")?.field(name)?.field("missing")?.value)
+            }),
+        };
+        let span = span.unwrap_or(metric.name.span);
+        let mut raise = |who: &str, what: &str, other: Span| {
+            let message = format!("where `{name}` is lost{there} it counts as 0, and {who} {what}");
             sink.raise(message, |finding| {
                 finding
                     .at(view.source, span, "a loss reads as 0")
@@ -126,6 +142,15 @@ pub(super) fn unread_metric(view: &PolicyView<'_>, sink: &mut Sink<'_>) {
     if policy.form != Form::Rules || !decides || text.contains("require") {
         return;
     }
+    let on = place(view, &["on"]);
+    let part = |from: u32, to: u32| text.get(from as usize..to as usize).unwrap_or_default();
+    let hooks = on.map_or(String::new(), |on| part(on.start, on.end).to_string());
+    // Where not all functions are plain from their text, a metric that it names at all is read.
+    let elsewhere = match on {
+        Some(on) => part(0, on.start).to_string() + part(on.end, u32::MAX.min(text.len() as u32)),
+        None => text.to_string(),
+    };
+    let known = read_by_rules(view);
     for (index, metric) in policy.metrics.iter().enumerate() {
         let name = &metric.name.value;
         let used = policy.track.iter().any(|t| t.metric == index)
@@ -140,15 +165,62 @@ pub(super) fn unread_metric(view: &PolicyView<'_>, sink: &mut Sink<'_>) {
             || metric.capacity.is_some()
             || metric.saturation.is_some();
         let reads = [format!(".{name}"), format!("\"{name}\""), format!("'{name}'")];
-        if used || reads.iter().any(|read| text.contains(read.as_str())) {
+        let named = |text: &str| reads.iter().any(|read| text.contains(read.as_str()));
+        let read = match &known {
+            Some(known) => known.contains(name),
+            None => named(&elsewhere),
+        };
+        if used || read {
             continue;
         }
-        sink.raise(format!("nothing reads the metric `{name}`"), |finding| {
-            finding
-                .at(view.source, metric.name.span, "declared here")
-                .help("read it in a rule, or take it out")
+        let hooked = named(&hooks);
+        let message = match hooked {
+            true => {
+                format!("no rule reads the metric `{name}`: it is named in `on` only, where it has no value")
+            }
+            false => format!("nothing reads the metric `{name}`"),
+        };
+        sink.raise(message, |finding| {
+            let finding = finding.at(view.source, metric.name.span, "declared here");
+            let finding = match on.filter(|_| hooked) {
+                Some(on) => finding.at(view.source, on, "a hook gets the event, and no metrics"),
+                None => finding,
+            };
+            finding.help("read it in a rule, or take it out")
         });
     }
+}
+
+/// The metrics that the policy's functions read, where the text of each tells all of them.
+fn read_by_rules(view: &PolicyView<'_>) -> Option<BTreeSet<String>> {
+    let policy = view.policy;
+    let rules = || policy.scale_out.iter().chain(&policy.scale_in);
+    let mut places: Vec<Span> = rules().map(|rule| rule.when_span).collect();
+    if let Some(Activation::When(_, span)) = &policy.activation {
+        places.push(*span);
+    }
+    for rule in rules().filter(|rule| matches!(rule.action, Action::By(_))) {
+        places.push(rule_place(view, rule, "by"));
+    }
+    let mut names = BTreeSet::new();
+    for place in places {
+        let mut whole = true;
+        view.parsed.functions.at(place)?.each(&mut |e| match &e.kind {
+            Kind::CannotTell(_) | Kind::Required(..) | Kind::Call(..) => whole = false,
+            Kind::Has(_, name) => {
+                names.insert(name.clone());
+            }
+            Kind::Field(..) => names.extend(match read(e) {
+                Some(Read::Metric(name)) => Some(name),
+                _ => None,
+            }),
+            _ => {}
+        });
+        if !whole {
+            return None;
+        }
+    }
+    Some(names)
 }
 
 /// An `or` whose left side makes the rule unknown where its metric is missing, though the right
@@ -161,7 +233,12 @@ pub(super) fn missing_order(view: &PolicyView<'_>, sink: &mut Sink<'_>) {
     for condition in conditioned(view).iter().filter(|c| c.out) {
         let asked = asked(condition.when);
         condition.when.each(&mut |e| {
-            let Kind::Or(left, right) = &e.kind else { return };
+            let (left, right) = match &e.kind {
+                Kind::Or(left, right) => (left, right),
+                // `if a then return true end return b`
+                Kind::If(left, then, right) if then.kind == Kind::Bool(true) => (left, right),
+                _ => return,
+            };
             let (first, second) = (metrics_read(left), metrics_read(right));
             let lost = first.iter().find(|m| !second.contains(m) && !asked.contains(m) && holds(m));
             let (Some(lost), Some(other)) = (lost, second.iter().find(|m| !first.contains(m))) else {
@@ -218,14 +295,46 @@ pub(super) fn same_target(views: &[PolicyView<'_>], sink: &mut Sink<'_>) {
     }
 }
 
+/// A bound of a clamp.
+#[derive(Clone, Copy)]
+enum Bound {
+    Number(f64),
+    /// `ctx.min`
+    Min,
+    /// `ctx.max`
+    Max,
+}
+
+impl Bound {
+    /// Whether it is sure to be above another. `ctx.min` may be as high as `ctx.max`, and often is
+    /// not.
+    fn is_above(self, other: Bound) -> bool {
+        match (self, other) {
+            (Bound::Number(a), Bound::Number(b)) => a > b,
+            (Bound::Max, Bound::Min) => true,
+            _ => false,
+        }
+    }
+
+    fn shown(self) -> String {
+        match self {
+            Bound::Number(x) => figure(x),
+            Bound::Min => "ctx.min".into(),
+            Bound::Max => "ctx.max".into(),
+        }
+    }
+}
+
 /// Bounds of a clamp the wrong way round.
 pub(super) fn reversed_clamp(view: &PolicyView<'_>, sink: &mut Sink<'_>) {
     let mut seen = Vec::new();
     for (_, function) in &view.parsed.functions.functions {
         function.each(&mut |e| {
             let Kind::Apply(apply, all) = &e.kind else { return };
-            let number = |e: &Expr| match e.kind {
-                Kind::Number(x) => Some(x),
+            let number = |e: &Expr| match (&e.kind, read(e)) {
+                (Kind::Number(x), _) => Some(Bound::Number(*x)),
+                (_, Some(Read::Context(name))) if name == "min" => Some(Bound::Min),
+                (_, Some(Read::Context(name))) if name == "max" => Some(Bound::Max),
                 _ => None,
             };
             let inner = |of: Apply| {
@@ -242,11 +351,11 @@ pub(super) fn reversed_clamp(view: &PolicyView<'_>, sink: &mut Sink<'_>) {
                 _ => return,
             };
             let (Some(least), Some(most)) = (least, most) else { return };
-            if least <= most || e.at.source != view.source.name || seen.contains(&e.at.span) {
+            if !least.is_above(most) || e.at.source != view.source.name || seen.contains(&e.at.span) {
                 return;
             }
             seen.push(e.at.span);
-            let (least, most) = (figure(least), figure(most));
+            let (least, most) = (least.shown(), most.shown());
             let then = match apply {
                 Apply::Clamp => "the call fails".to_string(),
                 Apply::Max => format!("the result is always {least}"),

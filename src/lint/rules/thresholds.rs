@@ -1,7 +1,7 @@
 //! Thresholds that the unit of their metric does not allow, and conditions that are never or
 //! always true. May import: `model`, `lint`'s own modules.
 
-use super::dynamics::{also, called, comparisons, conditioned, domain, most, thresholds};
+use super::dynamics::{also, called, comparisons, conditioned, domain, domain_of, most, thresholds};
 use crate::lint::intervals::figure;
 use crate::lint::point::Read;
 use crate::lint::solve::Solver;
@@ -15,7 +15,7 @@ pub(super) fn outside_unit(view: &PolicyView<'_>, sink: &mut Sink<'_>) {
     for condition in conditioned(view) {
         for threshold in thresholds(policy, condition.when) {
             let metric = threshold.metric;
-            let (Some(most), Some(unit)) = (most(metric), metric.unit) else { continue };
+            let (Some(most), Some(unit)) = (most(policy, metric), metric.unit) else { continue };
             let value = threshold.value;
             if (0.0..=most).contains(&value) {
                 continue;
@@ -138,7 +138,7 @@ fn is_latency(metric: &crate::model::Metric) -> bool {
 fn is_outside(policy: &Policy, when: &Expr) -> bool {
     thresholds(policy, when)
         .iter()
-        .any(|t| most(t.metric).is_some_and(|most| !(0.0..=most).contains(&t.value)))
+        .any(|t| most(policy, t.metric).is_some_and(|most| !(0.0..=most).contains(&t.value)))
 }
 
 /// A condition that no value of its metrics makes true.
@@ -161,6 +161,45 @@ pub(super) fn never_fires(view: &PolicyView<'_>, sink: &mut Sink<'_>) {
             comparisons(finding, condition.when, "")
                 .help("correct the thresholds (`or` for `and`, `>` for `<`), or take the rule out")
         });
+    }
+    never_in_a_region(view, sink);
+}
+
+/// A condition that the metrics of one region never make true, though those of others do.
+fn never_in_a_region(view: &PolicyView<'_>, sink: &mut Sink<'_>) {
+    let policy = view.policy;
+    let whole = domain(policy);
+    for (index, region) in (1..).zip(policy.regions.iter().flat_map(|r| &r.regions)) {
+        if region.metrics.is_empty() {
+            continue;
+        }
+        let own = domain_of(policy, region);
+        for condition in conditioned(view) {
+            let fires = |domain| !(Solver { domain }).holds(condition.when).may.is_empty();
+            if is_outside(policy, condition.when) || !fires(&whole) || fires(&own) {
+                continue;
+            }
+            let read = metrics_read(condition.when);
+            let Some(metric) = region.metrics.iter().find(|m| read.contains(&m.name.value)) else { continue };
+            let node = view.outline.and_then(|o| o.root.field("regions")?.index(index)?.field("metrics"));
+            let node = node.and_then(|metrics| metrics.field(&metric.name.value));
+            let message = format!(
+                "{} can never fire in the region `{}`: its `{}` does not go so far",
+                called(condition.rule),
+                region.name,
+                metric.name.value
+            );
+            sink.raise(message, |finding| {
+                let finding =
+                    finding.at(view.source, condition.rule.when_span, "false whatever is measured there");
+                let finding = comparisons(finding, condition.when, "");
+                let finding = match node {
+                    Some(node) => finding.at(view.source, node.value, "what it is in that region"),
+                    None => finding,
+                };
+                finding.help("raise `saturation` of the region's metric, or lower the threshold for all")
+            });
+        }
     }
 }
 

@@ -3,9 +3,10 @@
 
 use super::dynamics::{bounds, called};
 use super::pairs::count;
+use crate::lint::intervals::figure;
 use crate::lint::{PolicyView, Sink};
 use crate::model::raw::{Key, Node};
-use crate::model::{Action, Amount, Duration, Form, Limit, Rule, Select};
+use crate::model::{Action, Amount, Duration, Form, Limit, Metric, Per, Rule, Select, Unit};
 use crate::text::Span;
 
 /// Within which time max should be reached from min.
@@ -21,7 +22,7 @@ pub(super) fn place(view: &PolicyView<'_>, path: &[&str]) -> Option<Span> {
 }
 
 /// The place of a field of a rule; of the rule, where that is not known.
-fn rule_place(view: &PolicyView<'_>, rule: &Rule, field: &str) -> Span {
+pub(super) fn rule_place(view: &PolicyView<'_>, rule: &Rule, field: &str) -> Span {
     let lists = ["scale_out", "scale_in"];
     let entries =
         lists.iter().filter_map(|list| view.outline?.root.field(list)).flat_map(|list| &list.children);
@@ -71,6 +72,80 @@ pub(super) fn shorter_than_interval(view: &PolicyView<'_>, sink: &mut Sink<'_>) 
             raise(format!("`{field}.{direction}`"), value, span, help);
         }
     }
+    for (direction, limit) in
+        [("scale_out", &policy.rate_limit.scale_out), ("scale_in", &policy.rate_limit.scale_in)]
+    {
+        if limit.select == Select::Disabled {
+            continue;
+        }
+        for (written, span) in limit.limits.iter().zip(limit_places(view, direction)) {
+            let amount = match written.amount {
+                Amount::Replicas(1) => "1 replica".to_string(),
+                Amount::Replicas(n) => format!("{n} replicas"),
+                Amount::Percent(p) => format!("{p} percent"),
+            };
+            let help = format!(
+                "it allows {amount} at each evaluation, which is {amount} per {interval}: write `per = \"{interval}\"` or more"
+            );
+            raise(format!("`per` of `rate_limit.{direction}`"), written.per, span, &help);
+        }
+    }
+}
+
+/// The places of the `per` of each limit of a direction, in order; none where they are not known.
+fn limit_places(view: &PolicyView<'_>, direction: &str) -> Vec<Span> {
+    let node = view.outline.and_then(|o| o.root.field("rate_limit")?.field(direction));
+    let Some(node) = node else { return Vec::new() };
+    if let Some(per) = node.field("per") {
+        return vec![per.value];
+    }
+    (1..)
+        .map_while(|at| node.index(at))
+        .map(|limit| limit.field("per").map_or(limit.value, |p| p.value))
+        .collect()
+}
+
+/// A tolerance within which every count in the bounds lies: the target holds none of them back.
+pub(super) fn wide_tolerance(view: &PolicyView<'_>, sink: &mut Sink<'_>) {
+    let policy = view.policy;
+    let tolerance = policy.tolerance.scale_in;
+    let Some(track) = policy.track.first() else { return };
+    let written = place(view, &["tolerance", "scale_in"]).or_else(|| place(view, &["tolerance"]));
+    let Some(span) = written else { return };
+    let (min, max) = bounds(policy);
+    // At a load of min replicas at the target, max of them are at min / max of it.
+    if min == 0 || min >= max || f64::from(max) * (1.0 - tolerance) > f64::from(min) {
+        return;
+    }
+    let name = policy.metrics.get(track.metric).map_or("", |m| m.name.value.as_str());
+    let least = f64::from(min) / f64::from(max);
+    let narrower = ((1.0 - least) * 100.0).floor() / 100.0;
+    let message = format!(
+        "with a tolerance of {} nothing scales in from {max} until `{name}` is under {} at {max} replicas: the load of fewer than {min}",
+        figure(tolerance),
+        figure(significant(track.target * (1.0 - tolerance) * per_count(view, track.metric, max)))
+    );
+    sink.raise(message, |finding| {
+        finding
+            .at(view.source, span, "all of the bounds lie within it")
+            .at(view.source, track.span, "the target")
+            .at(view.source, policy.replicas.min.span, "min")
+            .help(format!(
+                "write a tolerance well under {}, the distance from max to min; the default is 0.1",
+                figure(narrower)
+            ))
+    });
+}
+
+/// What a target is multiplied with to compare the metric at a count: 1 where it is an average.
+fn per_count(view: &PolicyView<'_>, metric: usize, count: u32) -> f64 {
+    let per = view.policy.metrics.get(metric).and_then(|m| m.per);
+    if per == Some(Per::Total) { f64::from(count) } else { 1.0 }
+}
+
+/// A number with four digits that count, as people write one.
+fn significant(x: f64) -> f64 {
+    format!("{x:.3e}").parse().unwrap_or(x)
 }
 
 /// A scale_out cooldown that ends before the replicas it waits for take load.
@@ -149,6 +224,7 @@ pub(super) fn slow_to_max(view: &PolicyView<'_>, sink: &mut Sink<'_>) {
 /// A min that no rule ever comes down to.
 pub(super) fn unreachable_floor(view: &PolicyView<'_>, sink: &mut Sink<'_>) {
     let policy = view.policy;
+    tracked_zero(view, sink);
     let tracks = !policy.track.is_empty() && policy.tolerance.scale_in < 1.0;
     if policy.form != Form::Rules || policy.scale_in.is_empty() || tracks {
         return;
@@ -180,5 +256,32 @@ pub(super) fn unreachable_floor(view: &PolicyView<'_>, sink: &mut Sink<'_>) {
             .at(view.source, policy.replicas.min.span, "never reached")
             .at(view.source, rule.span, format!("goes no lower than {lowest}"))
             .help(format!("write `remove = 1` or `to = {min}` in a rule of scale_in, or set min to {lowest}"))
+    });
+}
+
+/// A min of 0 under a target on what each replica uses, which is never quite nothing.
+fn tracked_zero(view: &PolicyView<'_>, sink: &mut Sink<'_>) {
+    let policy = view.policy;
+    if policy.form != Form::Rules || bounds(policy).0 > 0 {
+        return;
+    }
+    let used = |metric: &&Metric| {
+        metric.per == Some(Per::Replica)
+            && matches!(metric.unit, Some(Unit::Ratio | Unit::Percent | Unit::Bytes))
+    };
+    let tracked = policy.track.iter().find_map(|track| {
+        let metric = policy.metrics.get(track.metric)?;
+        Some((track, metric)).filter(|(_, metric)| used(metric))
+    });
+    let Some((track, metric)) = tracked else { return };
+    let name = &metric.name.value;
+    let message = format!(
+        "nothing comes down to min (0): while `{name}` of the last replica is above 0, `track` asks for 1"
+    );
+    sink.raise(message, |finding| {
+        finding
+            .at(view.source, policy.replicas.min.span, "never reached")
+            .at(view.source, track.span, "any value above 0 asks for a replica")
+            .help("track what is 0 without work (a queue, requests a second, `per = \"total\"`), or set min to 1")
     });
 }

@@ -124,7 +124,7 @@ pub(super) fn fields<'a>(
     let predict = schedule::predict(b, table, &metrics, startup.zip(interval));
     metrics::fill_capacity(&mut metrics, predict.as_ref().and_then(|p| p.as_ref()));
     metrics::check_models(b, &metrics);
-    let regions = regions::regions(b, table, &metrics, replicas.as_ref());
+    let regions = regions::regions(b, table, &metrics, replicas.as_ref(), schedule.as_deref());
     let on = rules::hooks(b, table);
     let cost = limits::cost(b, table);
     let source = table.at.place.source.clone();
@@ -165,7 +165,7 @@ fn replicas<'a>(b: &mut Builder<'a>, table: &Table<'a>) -> Option<Replicas> {
     let example = "replicas = { min = 1, max = 10 }: nothing is assumed for max";
     let at = b.required(table, "the policy", "replicas", example)?;
     if let RawValue::Number(n) = at.value {
-        let n = super::read::figure(*n);
+        let n = super::words::figure(*n);
         b.wrong_type(&at, "a table of bounds", Some(format!("{{ min = 1, max = {n} }}")));
         return None;
     }

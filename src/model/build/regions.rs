@@ -1,12 +1,12 @@
 //! Several regions under one ceiling. May import: `text`, `model`.
 
-use super::at::{At, Builder, Table};
+use super::at::{At, Builder, Table, Where};
 use super::metrics::{Metrics, metric};
 use super::read::{Known, Shape};
 use super::rules::unique;
 use super::schedule::check_bounds;
 use super::target;
-use crate::model::policy::{Metric, Region, Regions, Replicas};
+use crate::model::policy::{Metric, Region, Regions, Replicas, Schedule};
 use crate::model::raw::RawValue;
 
 /// Reads `regions`.
@@ -15,6 +15,7 @@ pub(super) fn regions<'a>(
     policy: &Table<'a>,
     metrics: &Metrics<'a>,
     bounds: Option<&Replicas>,
+    schedule: Option<&[Schedule]>,
 ) -> Option<Option<Regions>> {
     let Some(at) = b.field(policy, "regions") else { return Some(None) };
     let known = Known::Only(&["max_total", "failover"]);
@@ -53,6 +54,13 @@ pub(super) fn regions<'a>(
                 format!("the minima of the regions need {sum} replicas ({each}), and `max_total` is {total}"),
                 format!("write at least {sum}, or lower the minima: `replicas` holds for each region"),
             );
+        } else {
+            windows_over_total(b, regions, schedule.unwrap_or_default(), *total, total_at);
+        }
+    }
+    if let (Some(regions), Some(schedule)) = (&regions, schedule) {
+        for (region, entry) in regions.iter().zip(&entries) {
+            crossed_by_windows(b, region, entry, schedule);
         }
     }
     let failover = match b.field(&table, "failover") {
@@ -65,6 +73,63 @@ pub(super) fn regions<'a>(
         failover: failover?,
         span: at.span(),
     }))
+}
+
+/// Windows whose min, asked of each region that has none of its own, needs more than the ceiling.
+fn windows_over_total<'a>(
+    b: &mut Builder<'a>,
+    regions: &[Region],
+    schedule: &[Schedule],
+    total: u32,
+    total_at: &At<'a>,
+) {
+    let over = schedule.iter().filter_map(|window| {
+        let sum: u64 = regions.iter().map(|r| u64::from(r.min.or(window.min).unwrap_or(0))).sum();
+        (window.min.is_some() && sum > u64::from(total)).then_some((window, sum))
+    });
+    for (window, sum) in over {
+        let each = regions
+            .iter()
+            .map(|r| r.min.or(window.min).unwrap_or(0).to_string())
+            .collect::<Vec<_>>()
+            .join(" + ");
+        b.error(
+            "regions-over-total",
+            &total_at.place,
+            format!(
+                "while `{}` is open, the minima of the regions need {sum} replicas ({each}), and `max_total` is {total}",
+                window.name
+            ),
+            format!("write at least {sum}, or lower the min of the window: it holds for each region"),
+        );
+        b.label(format!("max_total {total}"));
+        let place = Where { span: window.span, ..total_at.place.clone() };
+        b.also(&place, format!("min {} a region", window.min.unwrap_or(0)));
+    }
+}
+
+/// Windows that ask of a region what its own bound forbids; where both of a kind are named, which
+/// of the two holds is no mistake.
+fn crossed_by_windows<'a>(b: &mut Builder<'a>, region: &Region, entry: &At<'a>, schedule: &[Schedule]) {
+    for window in schedule {
+        let (kind, own, other, asked) = match (window.min, window.max, region.min, region.max) {
+            (Some(min), None, None, Some(max)) if min > max => ("max", max, "min", min),
+            (None, Some(max), Some(min), None) if max < min => ("min", min, "max", max),
+            _ => continue,
+        };
+        b.error(
+            "bounds-crossed",
+            &entry.place,
+            format!(
+                "the region `{}` has {kind} {own}, and the window `{}` asks for {other} {asked}",
+                region.name, window.name
+            ),
+            format!("give the region a {other} of its own, or change one of the two numbers"),
+        );
+        b.label(format!("{kind} {own}"));
+        let place = Where { span: window.span, ..entry.place.clone() };
+        b.also(&place, format!("{other} {asked}"));
+    }
 }
 
 fn region<'a>(

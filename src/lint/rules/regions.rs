@@ -1,0 +1,130 @@
+//! Regions: what one can run, and what the others can take over when it is lost.
+//!
+//! May import: `model`, `lint`'s own modules.
+
+use super::timing::place;
+use crate::lint::{PolicyView, Sink};
+use crate::model::{Policy, Region, Regions};
+use crate::text::Span;
+
+/// The highest min that the policy ever asks of a region by itself: its own, else that of the base
+/// or of a window.
+fn most_asked(policy: &Policy, region: &Region) -> u64 {
+    let windows = policy.schedule.iter().filter_map(|s| s.min).max().unwrap_or(0);
+    u64::from(region.min.unwrap_or(windows.max(*policy.replicas.min)))
+}
+
+/// The highest max that ever holds for a region.
+fn most_allowed(policy: &Policy, region: &Region) -> u64 {
+    let windows = policy.schedule.iter().filter_map(|s| s.max).max().unwrap_or(0);
+    u64::from(region.max.unwrap_or(*policy.replicas.max).max(windows))
+}
+
+/// The region without which the others can run least, and how much that is.
+fn worst<'a>(policy: &Policy, regions: &'a Regions) -> Option<(&'a Region, u64)> {
+    let all: u64 = regions.regions.iter().map(|r| most_allowed(policy, r)).sum();
+    let left = regions.regions.iter().map(|r| (r, all - most_allowed(policy, r)));
+    left.min_by_key(|(_, left)| *left)
+}
+
+fn failover_place(view: &PolicyView<'_>, regions: &Regions) -> Span {
+    place(view, &["regions", "failover"]).unwrap_or(regions.span)
+}
+
+/// A failover whose survivors cannot run even what the minima ask for.
+pub(super) fn survivors(view: &PolicyView<'_>, sink: &mut Sink<'_>) {
+    let policy = view.policy;
+    let Some(regions) = policy.regions.as_ref().filter(|r| r.failover.is_some()) else { return };
+    let here = failover_place(view, regions);
+    if let [only] = regions.regions.as_slice() {
+        let message =
+            format!("`{}` is the only region: where it is lost, none takes its load over", only.name);
+        sink.raise(message, |finding| {
+            finding
+                .at(view.source, here, "nobody to give it to")
+                .help("name a second region, or leave `failover` out")
+        });
+        return;
+    }
+    let asked: u64 = regions.regions.iter().map(|r| most_asked(policy, r)).sum();
+    let Some((lost, left)) = worst(policy, regions) else { return };
+    if left >= asked {
+        return;
+    }
+    let message = format!(
+        "where `{}` is lost, the others may run {left} in all, and the minima alone stand for a load of {asked}",
+        lost.name
+    );
+    sink.raise(message, |finding| {
+        finding
+            .at(view.source, here, "gives them more than they hold")
+            .at(view.source, policy.replicas.max.span, "max of a region without its own")
+            .help(format!("raise the max of the other regions to {asked} in all"))
+    });
+}
+
+/// A failover whose survivors cannot hold the highest load that the bounds allow.
+pub(super) fn peak(view: &PolicyView<'_>, sink: &mut Sink<'_>) {
+    let policy = view.policy;
+    let Some(regions) = policy.regions.as_ref().filter(|r| r.failover.is_some()) else { return };
+    let all: u64 = regions.regions.iter().map(|r| most_allowed(policy, r)).sum();
+    let total = regions.max_total.map_or(u64::MAX, u64::from);
+    let Some((lost, left)) = worst(policy, regions).filter(|_| regions.regions.len() > 1) else { return };
+    let asked: u64 = regions.regions.iter().map(|r| most_asked(policy, r)).sum();
+    let (before, after) = (all.min(total), left.min(total));
+    // The graver fault is `survivors`' to tell.
+    if after >= before || left < asked {
+        return;
+    }
+    let ceiling = if all <= total { "the maxima allow" } else { "`max_total` allows" };
+    let message = format!(
+        "where `{}` is lost at the {before} replicas that {ceiling}, the others may run {after}: the load of {} is not taken over",
+        lost.name,
+        before - after
+    );
+    sink.raise(message, |finding| {
+        let finding = finding.at(view.source, failover_place(view, regions), "gives them more than they hold");
+        let finding = finding.at(view.source, policy.replicas.max.span, "max of a region without its own");
+        let finding = match place(view, &["regions", "max_total"]) {
+            Some(span) => finding.at(view.source, span, "the ceiling of all"),
+            None => finding,
+        };
+        finding.help(format!(
+            "raise the max of the other regions to {before} in all, or write `max_total = {after}`, the load that survives"
+        ))
+    });
+}
+
+/// A max that the ceiling of all regions keeps every region from.
+pub(super) fn max_over_total(view: &PolicyView<'_>, sink: &mut Sink<'_>) {
+    let policy = view.policy;
+    let Some(regions) = &policy.regions else { return };
+    let Some(total) = regions.max_total else { return };
+    let mut raise = |what: String, max: u32, span: Span| {
+        if max <= total {
+            return;
+        }
+        sink.raise(
+            format!("{what} is {max}, and all regions together get no more than {total}"),
+            |finding| {
+                let finding = finding.at(view.source, span, "never reached");
+                let finding = match place(view, &["regions", "max_total"]) {
+                    Some(span) => finding.at(view.source, span, "the ceiling of all"),
+                    None => finding,
+                };
+                finding.help(format!("write {total} or fewer, or raise `max_total` to {max} or more"))
+            },
+        );
+    };
+    if regions.regions.iter().any(|r| r.max.is_none()) {
+        raise("max".into(), *policy.replicas.max, policy.replicas.max.span);
+        for window in &policy.schedule {
+            raise(format!("max of `{}`", window.name), window.max.unwrap_or(0), window.span);
+        }
+    }
+    for (index, region) in (1..).zip(&regions.regions) {
+        let own = view.outline.and_then(|o| o.root.field("regions")?.index(index)?.field("max"));
+        let span = own.map_or(regions.span, |node| node.value);
+        raise(format!("max of `{}`", region.name), region.max.unwrap_or(0), span);
+    }
+}
