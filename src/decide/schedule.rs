@@ -99,14 +99,15 @@ pub enum ClockChange {
         /// What the clock shows when it opens.
         opens: DateTime,
     },
-    /// The time of an opening comes twice, and it opens at the first.
+    /// The time of an opening comes twice; it opens at the first, and is closed again at the second.
     Repeated {
         /// The time that comes twice.
         time: DateTime,
     },
 }
 
-/// The first skipped and the first repeated time of a schedule's openings between two instants.
+/// The first skipped and the first repeated time of a schedule's openings between two instants. A
+/// repeated one whose window is still open when it comes again is none: nothing is missed.
 pub fn clock_changes(schedule: &Schedule, from: Time, to: Time) -> Vec<ClockChange> {
     let Some(clock) = Clock::of(schedule) else { return Vec::new() };
     let Ok(start) = Timestamp::from_millisecond(from.0) else { return Vec::new() };
@@ -126,7 +127,12 @@ pub fn clock_changes(schedule: &Schedule, from: Time, to: Time) -> Vec<ClockChan
                 skipped = skipped.or(time.map(|time| ClockChange::Skipped { time, opens: shown }));
             }
         } else if shown < before {
-            let time = clock.first(shown, before);
+            let again = |time: &DateTime| {
+                let since = time.duration_since(shown).as_millis();
+                Time(at.as_millisecond().saturating_add(i64::try_from(since).unwrap_or(i64::MAX)))
+            };
+            let missed = |time: &DateTime| !self::at(schedule, again(time)).0;
+            let time = clock.first(shown, before).filter(missed);
             repeated = repeated.or(time.map(|time| ClockChange::Repeated { time }));
         }
     }
@@ -413,6 +419,56 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn openings_that_a_change_of_the_clock_moves_or_leaves_out_are_told() {
+        let told = |cron: &str, zone: &str, minutes| {
+            let (from, to) = (time("2026-11-25T00:00:00Z"), time("2027-11-25T00:00:00Z"));
+            let each = clock_changes(&schedule(cron, zone, minutes), from, to);
+            let shown = each.iter().map(|change| match change {
+                ClockChange::Skipped { time, opens } => format!("{time} skipped, {opens}"),
+                ClockChange::Repeated { time } => format!("{time} repeated"),
+            });
+            shown.collect::<Vec<_>>()
+        };
+        let skipped = "2027-03-28T02:30:00 skipped, 2027-03-28T03:00:00";
+        assert_eq!(
+            told("30 2 * * *", "Europe/Paris", 20),
+            [skipped, "2027-10-31T02:30:00 repeated"],
+            "closed when the second 02:30 comes"
+        );
+        assert_eq!(told("30 2 * * *", "Europe/Paris", 90), [skipped], "still open when it comes again");
+        // An hourly window opens at the end of the gap anyhow.
+        assert_eq!(told("0 * * * *", "Europe/Paris", 10), ["2027-10-31T02:00:00 repeated"]);
+        for quiet in ["30 3 * * *", "0 1 * * *", "30 2 * 6 *", "30 2 * * 1-5"] {
+            assert_eq!(told(quiet, "Europe/Paris", 20), [""; 0], "{quiet}");
+        }
+        assert_eq!(told("30 2 * * *", "UTC", 20), [""; 0]);
+        assert_eq!(
+            told("15 2 * * *", "America/New_York", 20),
+            ["2027-03-14T02:15:00 skipped, 2027-03-14T03:00:00"],
+            "the hour that comes twice there is the one before"
+        );
+    }
+
+    #[test]
+    fn stretches_are_those_that_ticks_see() {
+        let (from, to) = (time("2027-03-27T00:00:00Z"), time("2027-03-30T00:00:00Z"));
+        for (cron, minutes) in
+            [("30 2 * * *", 60), ("0 22 * * *", 480), ("*/20 * * * *", 7), ("0 0 28 * *", 3000)]
+        {
+            let schedule = schedule(cron, "Europe/Paris", minutes);
+            let open = open_between(&schedule, from, to, 1_000).unwrap();
+            assert!(open.windows(2).all(|pair| pair[0].1 < pair[1].0), "{cron}: {open:?}");
+            let mut now = from;
+            while now < to {
+                let inside = open.iter().any(|(opens, closes)| *opens <= now && now < *closes);
+                assert_eq!(inside, at(&schedule, now).0, "{cron} at {now}");
+                now = now + Duration::from_secs(60);
+            }
+        }
+        assert_eq!(open_between(&schedule("* * * * *", "UTC", 5), from, to, 100), None);
     }
 
     #[test]

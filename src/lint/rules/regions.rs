@@ -4,7 +4,7 @@
 
 use super::timing::place;
 use crate::lint::{PolicyView, Sink};
-use crate::model::{Policy, Region, Regions};
+use crate::model::{Policy, Region};
 use crate::text::Span;
 
 /// The highest min that the policy ever asks of a region by itself: its own, else that of the base
@@ -20,22 +20,11 @@ fn most_allowed(policy: &Policy, region: &Region) -> u64 {
     u64::from(region.max.unwrap_or(*policy.replicas.max).max(windows))
 }
 
-/// The region without which the others can run least, and how much that is.
-fn worst<'a>(policy: &Policy, regions: &'a Regions) -> Option<(&'a Region, u64)> {
-    let all: u64 = regions.regions.iter().map(|r| most_allowed(policy, r)).sum();
-    let left = regions.regions.iter().map(|r| (r, all - most_allowed(policy, r)));
-    left.min_by_key(|(_, left)| *left)
-}
-
-fn failover_place(view: &PolicyView<'_>, regions: &Regions) -> Span {
-    place(view, &["regions", "failover"]).unwrap_or(regions.span)
-}
-
-/// A failover whose survivors cannot run even what the minima ask for.
+/// A failover whose survivors cannot run what the lost region, or what the minima, stand for.
 pub(super) fn survivors(view: &PolicyView<'_>, sink: &mut Sink<'_>) {
     let policy = view.policy;
     let Some(regions) = policy.regions.as_ref().filter(|r| r.failover.is_some()) else { return };
-    let here = failover_place(view, regions);
+    let here = place(view, &["regions", "failover"]).unwrap_or(regions.span);
     if let [only] = regions.regions.as_slice() {
         let message =
             format!("`{}` is the only region: where it is lost, none takes its load over", only.name);
@@ -46,52 +35,38 @@ pub(super) fn survivors(view: &PolicyView<'_>, sink: &mut Sink<'_>) {
         });
         return;
     }
-    let asked: u64 = regions.regions.iter().map(|r| most_asked(policy, r)).sum();
-    let Some((lost, left)) = worst(policy, regions) else { return };
-    if left >= asked {
-        return;
-    }
-    let message = format!(
-        "where `{}` is lost, the others may run {left} in all, and the minima alone stand for a load of {asked}",
-        lost.name
-    );
-    sink.raise(message, |finding| {
-        finding
-            .at(view.source, here, "gives them more than they hold")
-            .at(view.source, policy.replicas.max.span, "max of a region without its own")
-            .help(format!("raise the max of the other regions to {asked} in all"))
-    });
-}
-
-/// A failover whose survivors cannot hold the highest load that the bounds allow.
-pub(super) fn peak(view: &PolicyView<'_>, sink: &mut Sink<'_>) {
-    let policy = view.policy;
-    let Some(regions) = policy.regions.as_ref().filter(|r| r.failover.is_some()) else { return };
-    let all: u64 = regions.regions.iter().map(|r| most_allowed(policy, r)).sum();
     let total = regions.max_total.map_or(u64::MAX, u64::from);
-    let Some((lost, left)) = worst(policy, regions).filter(|_| regions.regions.len() > 1) else { return };
+    let all: u64 = regions.regions.iter().map(|r| most_allowed(policy, r)).sum();
     let asked: u64 = regions.regions.iter().map(|r| most_asked(policy, r)).sum();
-    let (before, after) = (all.min(total), left.min(total));
-    // The graver fault is `survivors`' to tell.
-    if after >= before || left < asked {
+    // The region whose loss leaves most without a place.
+    let each = (1..).zip(&regions.regions).map(|(at, lost)| {
+        let own = most_allowed(policy, lost);
+        let left = (all - own).min(total);
+        (at, lost, own.min(total), left)
+    });
+    let Some((at, lost, own, left)) =
+        each.max_by_key(|(_, _, own, left)| (*own).max(asked).saturating_sub(*left))
+    else {
         return;
-    }
-    let ceiling = if all <= total { "the maxima allow" } else { "`max_total` allows" };
-    let message = format!(
-        "where `{}` is lost at the {before} replicas that {ceiling}, the others may run {after}: the load of {} is not taken over",
-        lost.name,
-        before - after
-    );
+    };
+    let (what, need) = match () {
+        () if asked > left => (format!("the minima alone stand for a load of {asked}"), asked),
+        () if own > left => {
+            (format!("it may run {own} by itself, so even idle they cannot take its load over"), own)
+        }
+        () => return,
+    };
+    let message = format!("where `{}` is lost, the others may run {left} in all, and {what}", lost.name);
+    let region = view.outline.and_then(|o| o.root.field("regions")?.index(at));
     sink.raise(message, |finding| {
-        let finding = finding.at(view.source, failover_place(view, regions), "gives them more than they hold");
-        let finding = finding.at(view.source, policy.replicas.max.span, "max of a region without its own");
-        let finding = match place(view, &["regions", "max_total"]) {
-            Some(span) => finding.at(view.source, span, "the ceiling of all"),
+        let finding = finding.at(view.source, here, "gives them more than they hold");
+        let finding = match region {
+            Some(region) => finding.at(view.source, region.value, "the region that is lost"),
             None => finding,
         };
-        finding.help(format!(
-            "raise the max of the other regions to {before} in all, or write `max_total = {after}`, the load that survives"
-        ))
+        finding
+            .at(view.source, policy.replicas.max.span, "max of a region without its own")
+            .help(format!("let the other regions run {need} in all: raise their max"))
     });
 }
 

@@ -155,43 +155,6 @@ pub(super) fn hidden(view: &PolicyView<'_>, today: Date, sink: &mut Sink<'_>) {
     }
 }
 
-/// Windows that run into each other, with different bounds.
-pub(super) fn overlapping(view: &PolicyView<'_>, today: Date, sink: &mut Sink<'_>) {
-    let all = windows(view, today);
-    for (i, first) in all.iter().enumerate() {
-        for second in all.iter().skip(i + 1) {
-            let (a, b) = (first.schedule, second.schedule);
-            let differ = |a: Option<u32>, b: Option<u32>| a.zip(b).filter(|(a, b)| a != b);
-            let crossed = |a: &Schedule, b: &Schedule| a.min.zip(b.max).is_some_and(|(min, max)| min > max);
-            // One inside the other is how a peak within the day is written.
-            if crossed(a, b) || crossed(b, a) || !(first.whole && second.whole) {
-                continue;
-            }
-            if within(first, second) || within(second, first) {
-                continue;
-            }
-            let Some(both) = meet(first, second) else { continue };
-            let holds = match (differ(a.min, b.min), differ(a.max, b.max)) {
-                (Some((x, y)), _) => format!("min {} holds then, the higher one", x.max(y)),
-                (None, Some((x, y))) => format!("max {} holds then, the lower one", x.min(y)),
-                (None, None) => continue,
-            };
-            let message = format!(
-                "`{}` and `{}` are both open on {}: {holds}",
-                a.name,
-                b.name,
-                when(both, &a.timezone)
-            );
-            sink.raise(message, |finding| {
-                finding
-                    .at(view.source, b.span, "runs into the other window")
-                    .at(view.source, a.span, "open at the same time")
-                    .help("end one where the other begins, if that is not what is meant")
-            });
-        }
-    }
-}
-
 /// Openings at a local time that the clock skips or shows twice when summer time comes or goes.
 pub(super) fn clock_change(view: &PolicyView<'_>, today: Date, sink: &mut Sink<'_>) {
     let Some(from) = midnight(today) else { return };
@@ -208,7 +171,7 @@ pub(super) fn clock_change(view: &PolicyView<'_>, today: Date, sink: &mut Sink<'
                     time(opens)
                 ),
                 ClockChange::Repeated { time: at } => format!(
-                    "on {} {} comes twice, and `{}` opens once, at the first",
+                    "on {} {} comes twice, and `{}` opens at the first only: at the second it is closed",
                     at.date(),
                     time(at),
                     schedule.name
