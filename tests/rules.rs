@@ -172,7 +172,7 @@ fn found(files: &[Source]) -> Vec<Finding> {
         });
         let secrets: Vec<_> = declared.collect();
         let view = OnlineView { policies: &policies, secrets: &secrets, facts };
-        findings.extend(lint::online::online(&view, &|_| true));
+        findings.extend(lint::online::online(&view));
     }
     let settings = Settings::default();
     let group = lint::Group { files: &checked, settings: &settings };

@@ -117,8 +117,8 @@ impl<'a> OnlineView<'a> {
 }
 
 /// Runs the rules of the family.
-pub fn online(view: &OnlineView<'_>, selected: &dyn Fn(&str) -> bool) -> Vec<Finding> {
-    each(selected, |check, sink| {
+pub fn online(view: &OnlineView<'_>) -> Vec<Finding> {
+    each(|check, sink| {
         if let Check::Online(check) = check {
             check(view, sink);
         }

@@ -262,7 +262,8 @@ pub(super) fn unreachable_floor(view: &PolicyView<'_>, sink: &mut Sink<'_>) {
 /// A min of 0 under a target on what each replica uses, which is never quite nothing.
 fn tracked_zero(view: &PolicyView<'_>, sink: &mut Sink<'_>) {
     let policy = view.policy;
-    if policy.form != Form::Rules || bounds(policy).0 > 0 {
+    // Where nothing wakes it, `never-wakes` says so: that it does not sleep is no comfort.
+    if policy.form != Form::Rules || bounds(policy).0 > 0 || policy.activation.is_none() {
         return;
     }
     let used = |metric: &&Metric| {
