@@ -30,7 +30,7 @@ pub(super) fn survivors(view: &PolicyView<'_>, sink: &mut Sink<'_>) {
             format!("`{}` is the only region: where it is lost, none takes its load over", only.name);
         sink.raise(message, |finding| {
             finding
-                .at(view.source, here, "nobody to give it to")
+                .at(view.declared, here, "nobody to give it to")
                 .help("name a second region, or leave `failover` out")
         });
         return;
@@ -59,13 +59,13 @@ pub(super) fn survivors(view: &PolicyView<'_>, sink: &mut Sink<'_>) {
     let message = format!("where `{}` is lost, the others may run {left} in all, and {what}", lost.name);
     let region = view.outline.and_then(|o| o.root.field("regions")?.index(at));
     sink.raise(message, |finding| {
-        let finding = finding.at(view.source, here, "gives them more than they hold");
+        let finding = finding.at(view.declared, here, "gives them more than they hold");
         let finding = match region {
-            Some(region) => finding.at(view.source, region.value, "the region that is lost"),
+            Some(region) => finding.at(view.declared, region.value, "the region that is lost"),
             None => finding,
         };
         finding
-            .at(view.source, policy.replicas.max.span, "max of a region without its own")
+            .at(view.declared, policy.replicas.max.span, "max of a region without its own")
             .help(format!("let the other regions run {need} in all: raise their max"))
     });
 }
@@ -82,9 +82,9 @@ pub(super) fn max_over_total(view: &PolicyView<'_>, sink: &mut Sink<'_>) {
         sink.raise(
             format!("{what} is {max}, and all regions together get no more than {total}"),
             |finding| {
-                let finding = finding.at(view.source, span, "never reached");
+                let finding = finding.at(view.declared, span, "never reached");
                 let finding = match place(view, &["regions", "max_total"]) {
-                    Some(span) => finding.at(view.source, span, "the ceiling of all"),
+                    Some(span) => finding.at(view.declared, span, "the ceiling of all"),
                     None => finding,
                 };
                 finding.help(format!("write {total} or fewer, or raise `max_total` to {max} or more"))

@@ -108,8 +108,8 @@ pub(super) fn crossed(view: &PolicyView<'_>, today: Date, sink: &mut Sink<'_>) {
             );
             sink.raise(message, |finding| {
                 finding
-                    .at(view.source, a.span, format!("min {min}"))
-                    .at(view.source, b.span, format!("max {max}"))
+                    .at(view.declared, a.span, format!("min {min}"))
+                    .at(view.declared, b.span, format!("max {max}"))
                     .help(format!("move one of the two, or write max = {min} or more in `{}`", b.name))
             });
         }
@@ -148,8 +148,8 @@ pub(super) fn hidden(view: &PolicyView<'_>, today: Date, sink: &mut Sink<'_>) {
         );
         sink.raise(message, |finding| {
             finding
-                .at(view.source, a.span, "without effect")
-                .at(view.source, b.span, "open all that time")
+                .at(view.declared, a.span, "without effect")
+                .at(view.declared, b.span, "open all that time")
                 .help("of several open windows the highest min and the lowest max hold: leave its hours out of the other window, or take it out")
         });
     }
@@ -183,7 +183,7 @@ pub(super) fn clock_change(view: &PolicyView<'_>, today: Date, sink: &mut Sink<'
         }
         sink.raise(told.join("; "), |finding| {
             finding
-                .at(view.source, schedule.span, format!("the clock of {} changes", schedule.timezone))
+                .at(view.declared, schedule.span, format!("the clock of {} changes", schedule.timezone))
                 .help("where that matters, choose an hour that every day has once, or `timezone = \"UTC\"`")
         });
     }
