@@ -89,7 +89,10 @@ impl Cluster {
                 ))
             })?,
             None => kube::Config::infer().await.map_err(|e| {
-                Failed::unreachable(format!("no Kubernetes cluster is configured: {}", causes(&e)))
+                let why = std::error::Error::source(&e).map(causes).unwrap_or_default();
+                Failed::unreachable(format!(
+                    "this is no pod of a cluster, and there is no kubeconfig to use: {why}"
+                ))
             })?,
         };
         config.connect_timeout = Some(CONNECTING);
@@ -232,4 +235,36 @@ fn causes(error: &dyn std::error::Error) -> String {
         cause = error.source();
     }
     text
+}
+
+/// One segment of a path; what could lead elsewhere is encoded.
+pub fn segment(text: &str) -> String {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
+    // A path's own dots would be taken for folders.
+    let dots = matches!(text, "." | "..");
+    text.bytes().fold(String::new(), |mut out, b| {
+        if plain(b) && !dots {
+            out.push(char::from(b))
+        } else {
+            out.push_str(&format!("%{b:02X}"))
+        }
+        out
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_cannot_lead_out_of_its_path() {
+        for (name, encoded) in [
+            ("web-1.a", "web-1.a"),
+            ("../../secrets", "..%2F..%2Fsecrets"),
+            ("..", "%2E%2E"),
+            ("a?b", "a%3Fb"),
+        ] {
+            assert_eq!(segment(name), encoded);
+        }
+    }
 }

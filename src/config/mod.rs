@@ -138,6 +138,17 @@ pub struct Approval {
 pub struct Apply {
     /// A directory that they are written to.
     pub directory: Option<Spanned<String>>,
+    /// A namespace of a cluster that they are written to.
+    pub kubernetes: Option<Kubernetes>,
+}
+
+/// A namespace that policies are applied to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kubernetes {
+    /// Its name; it has to be there.
+    pub namespace: Spanned<String>,
+    /// The context of the kubeconfig; the current one where it is left out.
+    pub context: Option<Spanned<String>>,
 }
 
 impl Config {

@@ -1,6 +1,6 @@
 //! The sections of luascale.yaml but for `policies:`. May import: siblings, `text`, `yaml`.
 
-use super::{Apply, Approval, FailOn, Lint, SampleFile, SamplesEntry, Secret, path};
+use super::{Apply, Approval, FailOn, Kubernetes, Lint, SampleFile, SamplesEntry, Secret, path};
 use crate::model::Duration;
 use crate::model::build::zone;
 use crate::model::time::parse_duration;
@@ -252,10 +252,40 @@ pub fn approval(reader: &mut Reader<'_>, node: &Node) -> Approval {
 /// `apply:`.
 pub fn apply(reader: &mut Reader<'_>, node: &Node) -> Apply {
     let mut apply = Apply::default();
-    for (_, value) in reader.map(node, "apply", &["directory"]) {
-        reader.map(value, "apply.directory", &["path"]);
-        let written = reader.required(value, "apply.directory", "path", "path: live/");
-        apply.directory = written.and_then(|n| reader.text(n, "apply.directory.path"));
+    let mut kinds = Vec::new();
+    for (key, value) in reader.map(node, "apply", &["directory", "kubernetes"]) {
+        kinds.push(key.span);
+        if key.value == "directory" {
+            reader.map(value, "apply.directory", &["path"]);
+            let written = reader.required(value, "apply.directory", "path", "path: live/");
+            apply.directory = written.and_then(|n| reader.text(n, "apply.directory.path"));
+            continue;
+        }
+        reader.map(value, "apply.kubernetes", &["namespace", "context"]);
+        let written = reader.required(value, "apply.kubernetes", "namespace", "namespace: luascale");
+        let namespace = written.and_then(|n| reader.text(n, "apply.kubernetes.namespace"));
+        let namespace = namespace.filter(|namespace| is_namespace(reader, namespace));
+        let context = value.get("context").and_then(|n| reader.text(n, "apply.kubernetes.context"));
+        apply.kubernetes = namespace.map(|namespace| Kubernetes { namespace, context });
+    }
+    if let [_, second, ..] = kinds.as_slice() {
+        let help = "keep the one that the engine reads";
+        reader.report("bad-value", "policies are applied to one target, and two are named", *second, help);
     }
     apply
+}
+
+/// Whether a text names a namespace: a label of DNS.
+fn is_namespace(reader: &mut Reader<'_>, name: &Spanned<String>) -> bool {
+    let part = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    let text = &name.value;
+    let fits = (1..=63).contains(&text.len())
+        && text.bytes().all(part)
+        && !text.starts_with('-')
+        && !text.ends_with('-');
+    if !fits {
+        let help = "small letters, digits and inner `-`, at most 63: `luascale`";
+        reader.report("bad-name", format!("`{text}` is no name of a namespace"), name.span, help);
+    }
+    fits
 }

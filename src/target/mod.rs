@@ -1,4 +1,4 @@
-//! Where policies are applied to. Edge; may import: the core, `disk`.
+//! Where policies are applied to. Edge; may import: the core, `disk`, `cluster`.
 //!
 //! A target keeps the policies that are live, an inventory of what was put there, a lock, the
 //! journal of the apply that runs, and its generations. [`perform()`] is the one way to change
@@ -10,6 +10,8 @@
 
 pub mod directory;
 mod generations;
+#[cfg(feature = "online")]
+pub mod kubernetes;
 mod layout;
 mod locks;
 pub mod perform;
