@@ -14,8 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Longest time to connect.
 const CONNECTING: Duration = Duration::from_secs(5);
 
-/// How often a request that the server has no time for is sent again, and a write that could not
-/// have been made.
+/// How often a request is sent that the server has no time for.
 const ATTEMPTS: u32 = 4;
 
 /// Why a request was not answered as was asked.
@@ -81,7 +80,7 @@ impl Cluster {
     /// What is missing, as a sentence.
     pub async fn connect(context: Option<&str>) -> Result<Cluster, Failed> {
         let named = || KubeConfigOptions { context: context.map(str::to_owned), ..Default::default() };
-        let mut config = match context {
+        let config = match context {
             Some(context) => kube::Config::from_kubeconfig(&named()).await.map_err(|e| {
                 Failed::unreachable(format!(
                     "there is no context {context} to use in the kubeconfig: {}",
@@ -95,9 +94,6 @@ impl Cluster {
                 ))
             })?,
         };
-        config.connect_timeout = Some(CONNECTING);
-        config.read_timeout = Some(PATIENCE);
-        config.write_timeout = Some(PATIENCE);
         Cluster::with(config)
     }
 
@@ -112,7 +108,12 @@ impl Cluster {
         Cluster::with(config.map_err(|e| wrong(&e))?)
     }
 
-    fn with(config: kube::Config) -> Result<Cluster, Failed> {
+    fn with(mut config: kube::Config) -> Result<Cluster, Failed> {
+        config.connect_timeout = Some(CONNECTING);
+        config.read_timeout = Some(PATIENCE);
+        config.write_timeout = Some(PATIENCE);
+        // Its own would send a write again that may have been made.
+        config.default_retry = false;
         let address = config.cluster_url.to_string().trim_end_matches('/').to_owned();
         let client = kube::Client::try_from(config)
             .map_err(|e| Failed::unreachable(format!("cannot use the kubeconfig: {}", causes(&e))))?;

@@ -24,17 +24,41 @@ pub struct Opened {
 /// No target, one that is not known, one that cannot be opened.
 pub fn open(asked: Option<&str>, apply: &Apply, folder: &Path) -> Result<Opened, Failure> {
     let configured = apply.directory.as_ref().map(|path| folder.join(&path.value));
-    match asked.map(|asked| asked.split_once(':').unwrap_or((asked, ""))) {
-        Some((KIND, path)) if !path.is_empty() => directory(Path::new(path)),
-        None | Some((KIND, _)) => match configured {
-            Some(path) => directory(&path),
-            None => Err(Failure::usage("there is no target: luascale.yaml has no `apply:`").hint(
-                "write `apply: { directory: { path: live/ } }` there, or give --target directory:PATH",
-            )),
-        },
-        Some((kind, _)) => Err(Failure::usage(format!("no kind of target is named {kind}"))
-            .hint("there is `directory`, and `directory:PATH`")),
+    let missing = |what: &str| {
+        Err(Failure::usage(format!("there is no target: luascale.yaml has no `{what}:`"))
+            .hint("write `apply: { directory: { path: live/ } }` there, or give --target directory:PATH"))
+    };
+    match (asked.map(|asked| asked.split_once(':').unwrap_or((asked, ""))), &apply.kubernetes) {
+        (Some((KIND, path)), _) if !path.is_empty() => directory(Path::new(path)),
+        (Some((KIND, _)), _) => {
+            configured.map_or_else(|| missing("apply.directory"), |path| directory(&path))
+        }
+        (Some((KUBERNETES, "")), Some(given)) => kubernetes(given, folder),
+        (Some((KUBERNETES, "")), None) => missing("apply.kubernetes"),
+        (None, None) => configured.map_or_else(|| missing("apply"), |path| directory(&path)),
+        (None, Some(given)) if configured.is_none() => kubernetes(given, folder),
+        (None, Some(_)) => Err(Failure::usage("luascale.yaml names two targets under `apply:`")
+            .hint("say which one: --target directory, or --target kubernetes")),
+        (Some((kind, _)), _) => Err(Failure::usage(format!("no kind of target is named {kind}"))
+            .hint("there are `directory`, `directory:PATH` and `kubernetes`")),
     }
+}
+
+/// What the other kind of target is called.
+const KUBERNETES: &str = "kubernetes";
+
+#[cfg(feature = "online")]
+fn kubernetes(given: &config::Kubernetes, folder: &Path) -> Result<Opened, Failure> {
+    let context = given.context.as_ref().map(|context| context.value.as_str());
+    let target = crate::target::kubernetes::Kubernetes::open(context, &given.namespace.value)?;
+    let ledger = given.ledger.as_ref().map_or("luascale-ledger.jsonl", |ledger| ledger.value.as_str());
+    Ok(Opened { target: Box::new(target), ledger: folder.join(ledger) })
+}
+
+#[cfg(not(feature = "online"))]
+fn kubernetes(_: &config::Kubernetes, _: &Path) -> Result<Opened, Failure> {
+    Err(Failure::usage("this luascale is built without the feature `online`, so it reaches no cluster")
+        .hint("build it with `--features online`, or apply to a directory"))
 }
 
 /// Opens the target that `--target` names, or that the nearest luascale.yaml upward has, as it

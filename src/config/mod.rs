@@ -149,6 +149,8 @@ pub struct Kubernetes {
     pub namespace: Spanned<String>,
     /// The context of the kubeconfig; the current one where it is left out.
     pub context: Option<Spanned<String>>,
+    /// The file that says what was done there, relative; `luascale-ledger.jsonl` where it is left out.
+    pub ledger: Option<Spanned<String>>,
 }
 
 impl Config {

@@ -252,25 +252,21 @@ pub fn approval(reader: &mut Reader<'_>, node: &Node) -> Approval {
 /// `apply:`.
 pub fn apply(reader: &mut Reader<'_>, node: &Node) -> Apply {
     let mut apply = Apply::default();
-    let mut kinds = Vec::new();
     for (key, value) in reader.map(node, "apply", &["directory", "kubernetes"]) {
-        kinds.push(key.span);
         if key.value == "directory" {
             reader.map(value, "apply.directory", &["path"]);
             let written = reader.required(value, "apply.directory", "path", "path: live/");
             apply.directory = written.and_then(|n| reader.text(n, "apply.directory.path"));
             continue;
         }
-        reader.map(value, "apply.kubernetes", &["namespace", "context"]);
+        reader.map(value, "apply.kubernetes", &["namespace", "context", "ledger"]);
         let written = reader.required(value, "apply.kubernetes", "namespace", "namespace: luascale");
         let namespace = written.and_then(|n| reader.text(n, "apply.kubernetes.namespace"));
         let namespace = namespace.filter(|namespace| is_namespace(reader, namespace));
         let context = value.get("context").and_then(|n| reader.text(n, "apply.kubernetes.context"));
-        apply.kubernetes = namespace.map(|namespace| Kubernetes { namespace, context });
-    }
-    if let [_, second, ..] = kinds.as_slice() {
-        let help = "keep the one that the engine reads";
-        reader.report("bad-value", "policies are applied to one target, and two are named", *second, help);
+        let written = value.get("ledger").and_then(|n| reader.text(n, "apply.kubernetes.ledger"));
+        let ledger = written.and_then(|written| path(reader, written, "apply.kubernetes.ledger"));
+        apply.kubernetes = namespace.map(|namespace| Kubernetes { namespace, context, ledger });
     }
     apply
 }

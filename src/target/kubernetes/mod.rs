@@ -206,12 +206,15 @@ impl Target for Kubernetes {
         if head.is_none() && !finished {
             let text = serde_json::to_string(journal).map_err(|e| Error::Unavailable(e.to_string()))?;
             let pieces = objects::pieces(&text);
-            for (number, piece) in pieces.iter().enumerate() {
-                let object = objects::journal(&self.namespace, Some(number), json!({ "piece": piece }));
-                self.apply(JOURNAL, &object)?;
+            let mut head = json!({ "run": journal.id, "pieces": "0", "journal": text });
+            if pieces.len() > 1 {
+                for (number, piece) in pieces.iter().enumerate() {
+                    let object = objects::journal(&self.namespace, Some(number), json!({ "piece": piece }));
+                    self.apply(JOURNAL, &object)?;
+                }
+                head = json!({ "run": journal.id, "pieces": pieces.len().to_string() });
             }
-            let data = json!({ "run": journal.id, "pieces": pieces.len().to_string() });
-            self.apply(JOURNAL, &objects::journal(&self.namespace, None, data))?;
+            self.apply(JOURNAL, &objects::journal(&self.namespace, None, head))?;
         }
         // From here on whoever held an older lock is refused at the one write that counts.
         state.fence = lock.fence;

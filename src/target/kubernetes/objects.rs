@@ -275,8 +275,9 @@ pub fn pieces(text: &str) -> Vec<&str> {
     pieces
 }
 
-/// A ConfigMap of a journal: the pieces are numbered, and the head, without a number, says whose
-/// they are and how many. It is written last, so that a journal is there as a whole or not at all.
+/// A ConfigMap of a journal. A short one is in the head, which has no number; a long one in numbered
+/// pieces, and the head says how many. The head is written last and deleted first, so that a journal
+/// is there as a whole or not at all.
 pub fn journal(namespace: &str, number: Option<usize>, data: Value) -> Value {
     let name = number.map_or_else(|| JOURNAL.to_owned(), |number| format!("{JOURNAL}-{number}"));
     let mut object = config_map(&name, namespace, "journal", false);

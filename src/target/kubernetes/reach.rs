@@ -211,7 +211,7 @@ impl Kubernetes {
             |why: String| Error::Damaged(format!("the ConfigMap {JOURNAL} is not as it was written: {why}"));
         let count: usize =
             text(&head, "/data/pieces").parse().map_err(|_| damaged("no number of pieces".into()))?;
-        let mut all = String::new();
+        let mut all = text(&head, "/data/journal").to_owned();
         for number in 0..count {
             let piece = self.config_map(&format!("{JOURNAL}-{number}"))?;
             let piece = piece.ok_or_else(|| damaged(format!("piece {number} is gone")))?;

@@ -200,7 +200,11 @@ pub struct By<'a> {
 /// A plain write: what it changed is the writer's.
 pub fn update(old: Option<&Value>, new: &mut Value, by: &By<'_>) {
     let before = old.map(|old| members(old, false)).unwrap_or_default();
-    let after = members(new, false);
+    let mut after = members(new, false);
+    if by.subresource == Some("scale") && new["spec"]["replicas"] == 0 {
+        // A scale of 0 has no field, so nobody owns it.
+        after.remove(&vec!["f:spec".to_owned(), "f:replicas".to_owned()]);
+    }
     let changed: BTreeSet<Path> = after
         .iter()
         .filter(|(path, value)| before.get(*path) != Some(value))

@@ -1,5 +1,6 @@
 //! The kinds that the fake serves: their names, defaults, what is refused, discovery.
 
+use super::api::{Answer, Request};
 use serde_json::{Value, json};
 
 /// A kind.
@@ -114,8 +115,6 @@ pub fn defaults(kind: &Kind, object: &mut Value) {
             let name = object["metadata"]["name"].clone();
             default(&mut object["metadata"], "labels", json!({}));
             object["metadata"]["labels"]["kubernetes.io/metadata.name"] = name;
-            default(object, "spec", json!({ "finalizers": ["kubernetes"] }));
-            default(object, "status", json!({ "phase": "Active" }));
         }
         "Lease" => default(object, "spec", json!({})),
         "Deployment" => {
@@ -139,6 +138,14 @@ pub fn defaults(kind: &Kind, object: &mut Value) {
             default(object, "status", json!({ "replicas": 0 }));
         }
         _ => {}
+    }
+}
+
+/// What the server fills in for itself: nobody owns it.
+pub fn unowned(kind: &Kind, object: &mut Value) {
+    if kind.kind == "Namespace" {
+        default(object, "spec", json!({ "finalizers": ["kubernetes"] }));
+        default(object, "status", json!({ "phase": "Active" }));
     }
 }
 
@@ -215,4 +222,39 @@ pub fn refuses(kind: &Kind, object: &Value) -> Vec<Cause> {
         _ => {}
     }
     causes
+}
+
+/// What the server says of itself; `None` where the request is about something else.
+pub fn discovery(request: &Request) -> Option<Answer> {
+    if request.method != "GET" {
+        return None;
+    }
+    let parts: Vec<&str> = request.path.trim_matches('/').split('/').collect();
+    let found = match parts.as_slice() {
+        ["version"] => {
+            json!({ "major": "1", "minor": "36", "gitVersion": "v1.36.2", "platform": "linux/amd64" })
+        }
+        ["readyz" | "livez" | "healthz"] | ["readyz", "ping"] => return Some(Answer::text(200, "ok")),
+        ["api"] => {
+            json!({ "kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": [{ "clientCIDR": "0.0.0.0/0", "serverAddress": "127.0.0.1:443" }] })
+        }
+        ["api", version] => resources("", version)?,
+        ["apis"] => {
+            json!({ "kind": "APIGroupList", "apiVersion": "v1", "groups": groups().iter().filter_map(|g| {
+            let mut group = group(g)?;
+            group.as_object_mut().unwrap().shift_remove("kind");
+            Some(group)
+        }).collect::<Vec<_>>() })
+        }
+        ["apis", named] => {
+            let mut out = json!({ "kind": "APIGroup", "apiVersion": "v1" });
+            for (key, value) in group(named)?.as_object().unwrap() {
+                out[key] = value.clone();
+            }
+            out
+        }
+        ["apis", group, version] => resources(group, version)?,
+        _ => return None,
+    };
+    Some(Answer::json(200, &found))
 }

@@ -69,8 +69,10 @@ impl Bound {
                 Some(kind) => {
                     let known = self.real.get(a).is_none_or(|known| known == b)
                         && self.recorded.get(b).is_none_or(|known| known == a || !known.starts_with(kind));
-                    self.real.insert(a.clone(), b.clone());
-                    self.recorded.insert(b.clone(), a.clone());
+                    if known {
+                        self.real.insert(a.clone(), b.clone());
+                        self.recorded.insert(b.clone(), a.clone());
+                    }
                     if known && self.in_order() { Ok(()) } else { differ() }
                 }
                 None if self.text(a) == *b => Ok(()),
