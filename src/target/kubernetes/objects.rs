@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 pub const STATE: &str = "luascale";
 
 /// The ConfigMap of an apply that runs.
-pub const JOURNAL: &str = "luascale-journal";
+pub const JOURNAL: &str = "luascale.journal";
 
 /// Who manages an object: the field manager, and the value of its label.
 pub const MANAGER: &str = "luascale";

@@ -291,7 +291,7 @@ pub fn apply(live: Option<&Value>, given: &Value, force: bool, by: &By<'_>) -> R
     let time = match at {
         Some(at) if unchanged => all[at].time.clone(),
         None if unchanged => None,
-        _ => Some(by.time.to_owned()),
+        _ => by.subresource.is_none().then(|| by.time.to_owned()),
     };
     if let Some(at) = at {
         all.remove(at);

@@ -168,7 +168,10 @@ impl Fake {
 
 impl Drop for Fake {
     fn drop(&mut self) {
-        drop(self.stop.take().map(|stop| stop.send(())));
+        if let Some(stop) = self.stop.take() {
+            // A server that has ended already needs no telling.
+            let _ = stop.send(());
+        }
         // The thread ends when its last client has gone; nothing waits for that.
         drop(self.thread.take());
     }

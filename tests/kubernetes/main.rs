@@ -3,84 +3,21 @@
 #![cfg(feature = "online")]
 #![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-#[path = "support/k8s/mod.rs"]
+#[path = "../support/k8s/mod.rs"]
 mod k8s;
+mod recorded;
+mod tools;
 
-use k8s::{ADMIN, Fake, Fault, replay};
+use k8s::{ADMIN, Fake, Fault};
 use luascale::change::Bundle;
 use luascale::change::live::{Live, Operation, Origin};
+use luascale::cluster::{Cluster, Write};
 use luascale::model::{Duration, Time};
 use luascale::target::kubernetes::Kubernetes;
 use luascale::target::perform::World;
 use luascale::target::{Claim, Error, Interrupted, Journal, Lock, Outcome, Target, perform};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
-use std::process::Command;
-
-/// Two requests were recorded with another number than was sent, as their answers and what follows show.
-fn as_sent(name: &str, transcript: &mut Value) {
-    let mut set = |step: usize, field: &str, value: Value| {
-        transcript["steps"][step]["request"]["body"]["spec"][field] = value;
-    };
-    match name {
-        "02a-deployment-scale" => set(26, "replicas", json!(2)),
-        "05-auth" => set(37, "renewTime", json!("2026-01-01T00:00:02.000000Z")),
-        _ => {}
-    }
-}
-
-/// What the fake does not do as the real server does, by transcript and step: messages that repeat an
-/// object as Go prints it (01a 40; 02a 16 to 18), tables (01c 29), refusals of kinds that it does not have and of roles of the whole
-/// cluster (05 from 35), priority levels (06b), and discovery, which lists its own kinds (07).
-const PARTS: [(&str, &[usize]); 9] = [
-    ("01a-configmap-crud", &[40]),
-    ("01b-configmap-apply", &[]),
-    ("01c-configmap-list", &[29]),
-    ("01d-configmap-watch", &[]),
-    ("02a-deployment-scale", &[16, 17, 18]),
-    ("03-lease", &[]),
-    ("05-auth", &[15, 17, 35, 36, 44, 45, 46, 48, 49, 50, 51, 52, 53, 54, 55]),
-    ("06b-throttled", &[0, 1]),
-    ("07-cluster", &[0, 1, 2, 3, 8, 10, 11, 12, 13, 15, 16, 17, 18, 19]),
-];
-
-#[test]
-fn the_fake_answers_as_a_real_server_did() {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/k8s");
-    let mut wrong = Vec::new();
-    let (mut same, mut all) = (0, 0);
-    for (name, parts) in PARTS {
-        let text = std::fs::read_to_string(folder.join(format!("{name}.json"))).unwrap();
-        let mut transcript: Value = serde_json::from_str(&text).unwrap();
-        as_sent(name, &mut transcript);
-        let fake = Fake::start(&[]);
-        if name == "06b-throttled" {
-            // What another transcript had left there.
-            fake.create(
-                "/api/v1/namespaces",
-                json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": "demo-auth" } }),
-            );
-            fake.create("/apis/apps/v1/namespaces/demo-auth/deployments", json!({
-                "apiVersion": "apps/v1", "kind": "Deployment", "metadata": { "name": "web" },
-                "spec": { "replicas": 4, "selector": { "matchLabels": { "app": "web" } }, "template": { "spec": {} } },
-            }));
-            fake.throttle("serviceaccount demo-auth/luascale", 3);
-        }
-        let replayed = replay::replay(&fake, &transcript);
-        same += replayed.same.len();
-        all += replayed.same.len() + replayed.parted.len();
-        for (step, why) in &replayed.parted {
-            if !parts.contains(step) {
-                wrong.push(format!("{name} {step}: {why}"));
-            }
-        }
-        wrong.extend(
-            parts.iter().filter(|s| replayed.same.contains(s)).map(|s| format!("{name} {s}: is as recorded")),
-        );
-    }
-    println!("{same} of {all} recorded answers");
-    assert!(wrong.is_empty(), "{same} of {all}; {} part:\n{}", wrong.len(), wrong.join("\n"));
-}
 
 const NOW: Time = Time(1_800_000_000_000);
 const CONFIG_MAPS: &str = "/api/v1/namespaces/engine/configmaps";
@@ -143,9 +80,9 @@ fn run(target: &Kubernetes, lock: &mut Lock, journal: &Journal) -> Result<Outcom
 }
 
 /// A whole apply as a run does it, at a time.
-fn apply_at(fake: &Fake, id: &str, wanted: &Policies, now: Time) -> Result<(), String> {
+fn apply_in(config: &str, namespace: &str, id: &str, wanted: &Policies, now: Time) -> Result<(), String> {
     let said = |error: Error| error.to_string();
-    let target = Kubernetes::by_kubeconfig(&fake.kubeconfig(), "engine").map_err(said)?;
+    let target = Kubernetes::by_kubeconfig(config, namespace).map_err(said)?;
     let mut lock = target.lock(&claim(id), now).map_err(said)?;
     if let Some(journal) = target.journal().map_err(said)? {
         run(&target, &mut lock, &journal).map_err(|e| format!("{e:?}"))?;
@@ -155,6 +92,10 @@ fn apply_at(fake: &Fake, id: &str, wanted: &Policies, now: Time) -> Result<(), S
         run(&target, &mut lock, &journal).map_err(|e| format!("{e:?}"))?;
     }
     target.release(&lock).map_err(said)
+}
+
+fn apply_at(fake: &Fake, id: &str, wanted: &Policies, now: Time) -> Result<(), String> {
+    apply_in(&fake.kubeconfig(), "engine", id, wanted, now)
 }
 
 fn apply(fake: &Fake, id: &str, wanted: &Policies) {
@@ -207,7 +148,7 @@ fn holds(fake: &Fake, wanted: &Policies, generations: u64, why: &str) {
     assert_eq!((live.serial, live.foreign), (generations, Vec::new()), "{why}");
     assert_eq!(target.journal().unwrap(), None, "{why}");
     assert_eq!(target.history().unwrap().len() as u64, generations, "{why}");
-    let left: Vec<String> = names(fake).into_iter().filter(|n| n.starts_with("luascale-journal")).collect();
+    let left: Vec<String> = names(fake).into_iter().filter(|n| n.starts_with("luascale.journal")).collect();
     assert_eq!(left, [""; 0], "{why}");
 }
 
@@ -392,7 +333,7 @@ fn a_journal_larger_than_a_config_map_is_kept_in_pieces() {
     fake.fail(9, Fault::Before);
     apply_at(&fake, "a", &large, NOW).unwrap_err();
     assert!(fake.heal());
-    assert!(names(&fake).contains(&"luascale-journal-2".to_owned()), "{:?}", names(&fake));
+    assert!(names(&fake).contains(&"luascale.journal-2".to_owned()), "{:?}", names(&fake));
     assert_eq!(open(&fake).journal().unwrap().unwrap().operations.len(), 3);
     apply_at(&fake, "b", &large, Time(NOW.0 + 61_000)).unwrap();
     holds(&fake, &large, 1, "resumed");
@@ -411,81 +352,50 @@ fn a_server_that_has_no_time_is_asked_again() {
     assert!(error.contains("does not know these credentials"), "{error}");
 }
 
-/// A program of the test tools: what a variable names, what `scripts/test` installed, else the PATH's.
-fn tool(variable: &str, name: &str) -> Option<std::path::PathBuf> {
-    let own = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(".tools/python/bin").join(name);
-    let named = std::env::var_os(variable).map(std::path::PathBuf::from);
-    let paths = std::env::var_os("PATH").unwrap_or_default();
-    let found = std::env::split_paths(&paths).map(|p| p.join(name)).find(|p| p.is_file());
-    let tool = named.or_else(|| Some(own).filter(|p| p.is_file())).or(found);
-    if tool.is_none() {
-        assert!(
-            std::env::var("CI").as_deref() != Ok("true"),
-            "{name} is missing, and nothing may be skipped in CI"
-        );
-        println!("skipped: {name} is missing; scripts/test installs it");
-    }
-    tool
-}
-
-#[test]
-fn kubectl_sees_what_was_applied() {
-    let Some(kubectl) = tool("KUBECTL", "kubectl") else { return };
-    let fake = Fake::start(&["engine"]);
-    fake.trust();
-    apply(&fake, "a", &one());
-    let folder = tempfile::tempdir().unwrap();
-    let config = folder.path().join("kubeconfig");
-    std::fs::write(&config, fake.kubeconfig()).unwrap();
-    let run = |args: &[&str]| {
-        let output = Command::new(&kubectl)
-            .args(args)
-            .env("KUBECONFIG", &config)
-            .env("HOME", folder.path())
-            .output()
-            .unwrap();
-        let both =
-            format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        (output.status.success(), both)
-    };
-    let (good, said) = run(&["get", "configmaps", "-n", "engine", "-o", "name"]);
-    assert!(
-        good && said.contains("configmap/luascale\n") && said.contains("configmap/luascale-policy-web-"),
-        "{said}"
-    );
-    let (good, said) =
-        run(&["get", "lease", "luascale", "-n", "engine", "-o", "jsonpath={.spec.leaseTransitions}"]);
-    assert!(good && said == "1", "{said}");
-    // Another writer over the state is refused by the server, and told who owns it.
-    let file = folder.path().join("theirs.yaml");
-    std::fs::write(&file, "apiVersion: v1\nkind: ConfigMap\nmetadata: { name: luascale, namespace: engine }\ndata: { serial: \"9\" }\n").unwrap();
-    let (good, said) = run(&["apply", "--server-side", "--validate=false", "-f", &file.to_string_lossy()]);
-    assert!(!good && said.contains("conflict with \"luascale\""), "{said}");
-}
-
-#[test]
-fn every_object_is_valid_by_the_schemas_of_kubernetes() {
-    let Some(validate) = tool("KUBERNETES_VALIDATE", "kubernetes-validate") else { return };
-    let fake = Fake::start(&["engine"]);
-    let target = open(&fake);
-    apply(&fake, "a", &one());
-    let lock = target.lock(&claim("b"), NOW).unwrap();
-    let journal = journal(&target, "b", &two()).unwrap();
+/// What any cluster has to bear: two changes, a lock that is held, a stale lock, a refused policy.
+fn story(config: &str, namespace: &str) {
+    let open = || Kubernetes::by_kubeconfig(config, namespace).unwrap();
+    let target = open();
+    assert_eq!(target.live().unwrap(), Live::default());
+    apply_in(config, namespace, "a", &one(), NOW).unwrap();
+    apply_in(config, namespace, "b", &two(), NOW).unwrap();
+    let live = target.live().unwrap();
+    let bundles: Policies = live.policies.into_iter().map(|(id, policy)| (id, policy.bundle)).collect();
+    assert_eq!((live.serial, bundles, live.foreign), (2, two(), Vec::new()));
+    assert_eq!(target.generation(1).unwrap(), one());
+    let lock = target.lock(&claim("c"), NOW).unwrap();
+    assert_eq!(open().lock(&claim("d"), NOW).unwrap_err(), Error::Locked(Box::new(lock.clone())));
+    let journal = journal(&target, "c", &one()).unwrap();
     target.begin(&lock, &journal).unwrap();
-    let mut objects: Vec<Value> = fake.get(CONFIG_MAPS)["items"].as_array().unwrap().clone();
-    assert!(objects.len() >= 6, "{objects:?}");
-    for object in &mut objects {
-        object["apiVersion"] = json!("v1");
-        object["kind"] = json!("ConfigMap");
-    }
-    objects.push(fake.get("/apis/coordination.k8s.io/v1/namespaces/engine/leases/luascale"));
-    let folder = tempfile::tempdir().unwrap();
-    for (number, object) in objects.iter().enumerate() {
-        let file = folder.path().join(format!("{number}.yaml"));
-        std::fs::write(&file, object.to_string()).unwrap();
-        let output = Command::new(&validate).args(["--strict", "-k", "1.36"]).arg(&file).output().unwrap();
-        let said =
-            format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        assert!(output.status.success(), "{object}\n{said}");
-    }
+    let late = open().lock(&claim("d"), Time(NOW.0 + 60_001)).unwrap();
+    assert_eq!(late.fence, lock.fence + 1);
+    assert_eq!(target.finish(&lock, &journal).unwrap_err(), Error::Fenced("c".into()));
+    open().release(&late).unwrap();
+    apply_in(config, namespace, "e", &one(), Time(NOW.0 + 60_001)).unwrap();
+    assert_eq!((target.live().unwrap().serial, target.journal().unwrap()), (3, None));
+    let big = bundle("big.lua", &"x".repeat((1 << 20) + 1));
+    let big = Operation { id: "big".into(), before: None, replaced: None, after: Some(big) };
+    assert_eq!(target.validate(&[big]).unwrap().len(), 1);
+}
+
+#[test]
+fn a_real_cluster_bears_what_the_fake_bears() {
+    let fake = Fake::start(&["engine"]);
+    story(&fake.kubeconfig(), "engine");
+    let Some(path) = std::env::var_os("LUASCALE_TEST_KUBECONFIG") else {
+        println!("no real cluster: LUASCALE_TEST_KUBECONFIG is not set");
+        return;
+    };
+    let config = std::fs::read_to_string(path).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let cluster = runtime.block_on(Cluster::by_kubeconfig(&config)).unwrap();
+    let name = format!("luascale-test-{}", std::process::id());
+    let object = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": name } });
+    runtime.block_on(cluster.write(Write::Create, "/api/v1/namespaces", &object, false)).unwrap();
+    let told = std::panic::catch_unwind(|| story(&config, &name));
+    let path = format!("/api/v1/namespaces/{name}");
+    let namespace = runtime.block_on(cluster.get(&path)).unwrap();
+    let text = |field: &str| namespace["metadata"][field].as_str().unwrap().to_owned();
+    runtime.block_on(cluster.delete(&path, &text("uid"), &text("resourceVersion"), false)).unwrap();
+    told.unwrap();
 }
