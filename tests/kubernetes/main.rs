@@ -5,6 +5,10 @@
 
 #[path = "../support/k8s/mod.rs"]
 mod k8s;
+#[path = "../support/mod.rs"]
+mod support;
+
+mod commands;
 mod recorded;
 mod tools;
 
