@@ -16,7 +16,7 @@
 //! | `interop` | policies as objects of the HPA and KEDA, and back | text, model, yaml |
 //! | `sim` | samples, closed loop, run, score, expectations | text, model, yaml, decide |
 //! | `change` | versions of policies, plans, approvals, what a change means and does | text, model, yaml, syntax, decide, sim |
-//! | `lint` | rules, suppressions, fixes | text, model, syntax, decide, sim, change |
+//! | `lint` | rules, suppressions, fixes | text, model, yaml, syntax, decide, sim, change |
 //! | `report` | text, json, csv, markdown, html, junit | text, model, decide, sim, change, lint |
 //! | `review` | what is said on a pull request, as operations | text, model, report |
 //! | `worker` | the child process: spawn, protocol, limits, deadline, kill | the core |

@@ -94,6 +94,18 @@ impl Source {
     }
 }
 
+/// A comment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Comment {
+    /// Its place, from its mark (`--`, `#`) on; without the line end.
+    pub span: Span,
+    /// Whether nothing else stands on its first line before it.
+    pub alone: bool,
+    /// What it is about: its own line where something stands before it; else the next line that
+    /// has code, to the end of what is opened there. Empty where nothing follows.
+    pub covers: Span,
+}
+
 /// Line and column of a byte, both counted from 1; the column counts characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Position {

@@ -150,6 +150,10 @@ pub struct Check {
     /// Print how often each rule was broken, most often first, instead of the findings
     #[arg(long, help_heading = "Output")]
     pub statistics: bool,
+    /// With --format sarif: tell what is suppressed too, as such. GitHub's code scanning takes these
+    /// for open alerts
+    #[arg(long, help_heading = "Output")]
+    pub show_suppressed: bool,
     /// Make the fixes that keep the meaning, and tell what is left
     #[arg(long, help_heading = "Fixes")]
     pub fix: bool,

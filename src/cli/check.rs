@@ -49,6 +49,9 @@ pub fn run(args: &Check, terminal: &Terminal) -> Outcome {
 }
 
 fn once(args: &Check, terminal: &Terminal, binary: &Path, cache: Option<&Cache>) -> Outcome {
+    if args.show_suppressed && args.format != CheckFormat::Sarif {
+        return Err(Failure::usage("only SARIF tells what is suppressed").hint("add --format sarif"));
+    }
     let mut edited = Edited::default();
     if args.stdin {
         edited.given = Some(given(args)?);
@@ -98,16 +101,17 @@ fn once(args: &Check, terminal: &Terminal, binary: &Path, cache: Option<&Cache>)
     let failing = review.told.iter().filter(|told| told.fails).count();
     let mut findings = unusable;
     findings.extend(review.findings());
+    let told_too = if args.show_suppressed { review.suppressed.as_slice() } else { &[] };
     let text = match args.format {
         CheckFormat::Text if args.statistics => report::findings::statistics(&findings, names.len()),
         CheckFormat::Text => {
             let layout = terminal.layout(false, false);
             let mut text = report::findings(&findings, &sources, &layout, true);
-            text.push_str(&report::findings::summary(&findings, names.len(), review.suppressed));
+            text.push_str(&report::findings::summary(&findings, names.len(), review.suppressed.len()));
             text
         }
         CheckFormat::Json => report::findings_json(&findings, &sources),
-        CheckFormat::Sarif => report::sarif::sarif(&findings, &sources, &base),
+        CheckFormat::Sarif => report::sarif::sarif(&findings, told_too, &sources, &base),
         CheckFormat::Github => hosts::github(&findings, &sources, &base),
         CheckFormat::Gitlab => hosts::gitlab(&findings, &sources, &base),
         CheckFormat::Junit => hosts::junit(&findings, &sources, &names, &base),
@@ -197,7 +201,7 @@ impl Work<'_> {
 
     fn review(&self, checked: &[Vec<Checked>]) -> Review {
         let groups: Vec<Group<'_>> =
-            checked.iter().zip(self.settings).map(|(files, settings)| Group { files, settings }).collect();
+            checked.iter().zip(self.settings).zip(self.projects).map(|((files, settings), project)| Group { files, settings, whole: project.whole }).collect();
         lint::review(&groups, self.today)
     }
 }

@@ -24,7 +24,7 @@ pub mod ticks;
 
 pub use page::{FixKind, Page};
 pub use query::QueryView;
-pub use review::{Group, Review, Told, review};
+pub use review::{Group, Review, Suppressed, Told, review};
 pub use scopes::Scopes;
 pub use settings::Settings;
 pub use sink::Sink;

@@ -15,6 +15,9 @@ pub struct Group<'a> {
     pub files: &'a [Checked],
     /// What is asked of the linter there.
     pub settings: &'a Settings,
+    /// Whether these are all the files of the configuration: only then is an allowance in it that
+    /// nothing needs unused.
+    pub whole: bool,
 }
 
 /// What is told.
@@ -22,8 +25,17 @@ pub struct Group<'a> {
 pub struct Review {
     /// The findings, in their one order.
     pub told: Vec<Told>,
-    /// How many are suppressed.
-    pub suppressed: usize,
+    /// Those that are suppressed, in the same order.
+    pub suppressed: Vec<Suppressed>,
+}
+
+/// A finding that is suppressed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Suppressed {
+    /// The finding.
+    pub finding: Finding,
+    /// Why, as the suppression says; may be empty.
+    pub reason: String,
 }
 
 /// A finding that is told.
@@ -68,14 +80,15 @@ pub fn review(groups: &[Group<'_>], today: Date) -> Review {
         let (findings, suppressed) = one(group, shared, today);
         let tell = |finding| Told { fails: group.settings.fails(&finding), group: at, finding };
         review.told.extend(findings.into_iter().map(tell));
-        review.suppressed += suppressed;
+        review.suppressed.extend(suppressed);
     }
     review.told.sort_by(|a, b| a.finding.order(&b.finding));
+    review.suppressed.sort_by(|a, b| a.finding.order(&b.finding));
     review
 }
 
-/// The findings of a group, and how many more are suppressed.
-fn one(group: &Group<'_>, shared: Vec<Finding>, today: Date) -> (Vec<Finding>, usize) {
+/// The findings of a group, and those that are suppressed.
+fn one(group: &Group<'_>, shared: Vec<Finding>, today: Date) -> (Vec<Finding>, Vec<Suppressed>) {
     let settings = group.settings;
     let mut findings: Vec<Finding> = group.files.iter().flat_map(|file| file.findings.clone()).collect();
     findings.extend(shared);
@@ -84,27 +97,55 @@ fn one(group: &Group<'_>, shared: Vec<Finding>, today: Date) -> (Vec<Finding>, u
     findings.sort_by(Finding::order);
     // A module's fault is found anew in every file that requires it.
     findings.dedup();
-    let mut suppressed = vec![false; findings.len()];
+    // The order has the findings of a file side by side.
+    let mut places: HashMap<&str, std::ops::Range<usize>> = HashMap::new();
+    for (at, finding) in findings.iter().enumerate() {
+        if let Some(label) = finding.labels.first() {
+            places.entry(&label.source).or_insert(at..at).end = at + 1;
+        }
+    }
+    let mut reasons: Vec<Option<String>> = vec![None; findings.len()];
     let mut own = Vec::new();
+    let mut hold = |source: &Source, ran: Option<&dyn Fn(&Rule) -> bool>| {
+        if !suppress::may_have(source) {
+            return;
+        }
+        let range = places.get(&*source.name).cloned().unwrap_or_default();
+        let here: Vec<&Finding> = findings.get(range.clone()).unwrap_or_default().iter().collect();
+        let applied = suppress::apply(source, &here, ran.unwrap_or(&|_| false), today);
+        for (slot, reason) in reasons.get_mut(range).unwrap_or_default().iter_mut().zip(applied.suppressed) {
+            *slot = reason.or(slot.take());
+        }
+        // What is wrong with the suppressions of a file that was not asked for is not told.
+        if ran.is_some() {
+            own.extend(applied.findings.into_iter().filter(|f| settings.wants(&f.rule)));
+        }
+    };
     let mut seen: HashSet<&str> = HashSet::new();
     for file in group.files {
         let Some(source) = file.sources.first() else { continue };
         seen.insert(&source.name);
-        let ran = |rule: &Rule| settings.wants(rule.id) && looked(file, rule.check);
-        let applied = suppress::apply(source, &findings, &ran, today);
-        merge(&mut suppressed, &applied.suppressed);
-        own.extend(applied.findings.into_iter().filter(|f| settings.wants(&f.rule)));
+        hold(source, Some(&|rule: &Rule| settings.wants(rule.id) && looked(file, rule.check)));
     }
+    let any = |rule: &Rule| {
+        group.whole
+            && settings.wants(rule.id)
+            && group.files.iter().all(|file| looked(file, rule.check) || file.policies.is_empty())
+    };
     for source in group.files.iter().flat_map(|file| &file.sources) {
-        // A module that was not asked for: what it allows counts, what is wrong with it is not told.
-        if is_lua(source) && seen.insert(&source.name) {
-            merge(&mut suppressed, &suppress::apply(source, &findings, &|_| false, today).suppressed);
+        if seen.insert(&source.name) {
+            hold(source, if suppress::is_yaml(source) { Some(&any) } else { None });
         }
     }
-    let kept = findings.into_iter().zip(&suppressed).filter(|(_, suppressed)| !**suppressed);
-    let mut kept: Vec<Finding> = kept.map(|(finding, _)| finding).collect();
+    let (mut kept, mut suppressed) = (Vec::new(), Vec::new());
+    for (finding, reason) in findings.into_iter().zip(reasons) {
+        match reason {
+            Some(reason) => suppressed.push(Suppressed { finding, reason }),
+            None => kept.push(finding),
+        }
+    }
     kept.extend(own);
-    (kept, suppressed.iter().filter(|s| **s).count())
+    (kept, suppressed)
 }
 
 /// Whether rules of this kind have looked at a file.
@@ -118,12 +159,4 @@ fn looked(file: &Checked, check: Check) -> bool {
         }
         Check::Run(_) | Check::Online(_) => false,
     }
-}
-
-fn is_lua(source: &Source) -> bool {
-    source.name.ends_with(".lua") || source.name.ends_with(".luau")
-}
-
-fn merge(into: &mut [bool], more: &[bool]) {
-    into.iter_mut().zip(more).for_each(|(slot, more)| *slot |= more);
 }

@@ -5,16 +5,18 @@
 //! ```
 //!
 //! At the end of a line they are about that line; on a line of their own about what follows, to
-//! the end of the block that it opens; `allow-file` is about the file. What keeps a policy from
-//! loading cannot be allowed. May import: `text`, `model`, `syntax`.
+//! the end of the block that it opens; `allow-file` is about the file. YAML files have them after
+//! `#`. What keeps a policy from loading cannot be allowed.
+//! May import: `text`, `model`, `yaml`, `syntax`.
 
 use super::Check;
 use super::rules::{RULES, Rule, rule};
 use super::sink::Sink;
 use crate::model::finding::did_you_mean;
 use crate::model::{Edit, Finding, Fix, Level};
-use crate::syntax::comments::{Comment, comments};
-use crate::text::{Source, Span, Spanned};
+use crate::syntax;
+use crate::text::{Comment, Source, Span, Spanned};
+use crate::yaml;
 use jiff::civil::Date;
 
 /// What introduces a suppression.
@@ -45,23 +47,42 @@ fn raise(id: &'static str, message: String, shape: impl FnOnce(Finding) -> Findi
 /// The suppressions of a file, and findings where one cannot be read.
 pub fn read(source: &Source) -> (Vec<Suppression>, Vec<Finding>) {
     let (mut read, mut wrong) = (Vec::new(), Vec::new());
-    if !source.text.contains(MARK) {
+    if !may_have(source) {
         return (read, wrong);
     }
-    for comment in comments(&source.blanked()) {
+    let found = match is_yaml(source) {
+        true => yaml::comments::comments(&source.text),
+        false => syntax::comments::comments(&source.blanked()),
+    };
+    for comment in found {
         let span = comment.span;
         let text = source.text.get(span.start as usize..span.end as usize).unwrap_or_default();
-        let body = text.trim_start_matches('-').trim_start();
+        let body = text.trim_start_matches(['-', '#']).trim_start();
         let Some(after) = body.strip_prefix(MARK) else { continue };
         let at = span.start as usize + text.len() - after.len();
         match suppression(source, comment, after, at) {
             Ok(found) => read.push(found),
             Err(why) => wrong.extend(raise("bad-suppression", why, |f| {
-                f.at(source, span, "").help("write `-- luascale: allow(rule): the reason`, perhaps with `until 2027-01-31` at its end")
+                f.at(source, span, "").help(format!("write `{} luascale: allow(rule): the reason`, perhaps with `until 2027-01-31` at its end", mark(source)))
             })),
         }
     }
     (read, wrong)
+}
+
+/// Whether a file is YAML; any other is Lua.
+pub fn is_yaml(source: &Source) -> bool {
+    source.name.ends_with(".yaml") || source.name.ends_with(".yml")
+}
+
+/// What begins a comment.
+fn mark(source: &Source) -> &'static str {
+    if is_yaml(source) { "#" } else { "--" }
+}
+
+/// Whether a file may have suppressions.
+pub fn may_have(source: &Source) -> bool {
+    source.text.contains(MARK)
 }
 
 /// Reads what stands after the mark; `at` is its place.
@@ -111,17 +132,17 @@ fn split_until(reason: &str) -> Option<(&str, &str)> {
 
 /// What suppressions do to the findings of their file.
 pub struct Applied {
-    /// Which of the findings are suppressed, in their order.
-    pub suppressed: Vec<bool>,
+    /// Why each of the findings is suppressed, in their order; `None`: it is not.
+    pub suppressed: Vec<Option<String>>,
     /// What is wrong with the suppressions themselves.
     pub findings: Vec<Finding>,
 }
 
-/// Holds the suppressions of a file against findings. `ran` tells whether a rule has looked at
+/// Holds the suppressions of a file against the findings in it. `ran` tells whether a rule has looked at
 /// this file: only then is an allowance that nothing needs unused.
-pub fn apply(source: &Source, all: &[Finding], ran: &dyn Fn(&Rule) -> bool, today: Date) -> Applied {
+pub fn apply(source: &Source, all: &[&Finding], ran: &dyn Fn(&Rule) -> bool, today: Date) -> Applied {
     let (suppressions, mut findings) = read(source);
-    let mut suppressed = vec![false; all.len()];
+    let mut suppressed = vec![None; all.len()];
     for one in &suppressions {
         let expired = one.until.as_ref().filter(|until| until.value < today);
         if let Some(until) = expired {
@@ -136,7 +157,7 @@ pub fn apply(source: &Source, all: &[Finding], ran: &dyn Fn(&Rule) -> bool, toda
             findings.extend(raise("suppression-without-reason", message, |f| {
                 let fix = remove(source, one, None, "remove the suppression");
                 f.at(source, one.comment.span, "")
-                    .help("write why: `-- luascale: allow(rule): the reason`")
+                    .help(format!("write why: `{} luascale: allow(rule): the reason`", mark(source)))
                     .fix(Fix { safe: false, ..fix })
             }));
         }
@@ -148,7 +169,7 @@ pub fn apply(source: &Source, all: &[Finding], ran: &dyn Fn(&Rule) -> bool, toda
             let mut used = false;
             for (finding, slot) in all.iter().zip(&mut suppressed) {
                 if can_be_allowed(finding) && finding.rule == rule.id && covers(source, one, finding) {
-                    (used, *slot) = (true, true);
+                    (used, *slot) = (true, Some(one.reason.clone()));
                 }
             }
             if !used && ran(rule) {

@@ -6,7 +6,7 @@ use super::pages::level as name_of;
 use super::paint::clean;
 use super::places::{Base, Places, words, xml};
 use crate::model::{Finding, Label, Level};
-use crate::text::{LineIndex, Source};
+use crate::text::Source;
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -79,9 +79,8 @@ pub fn gitlab(findings: &[Finding], sources: &[Source], base: &Base) -> String {
     pretty(&Value::from(issues))
 }
 
-fn line_text<'a>(places: &Places<'a>, label: &Label) -> Option<&'a str> {
-    let text = &places.text(&label.source)?.text;
-    let lines = LineIndex::new(text);
+fn line_text<'a>(places: &'a Places<'_>, label: &Label) -> Option<&'a str> {
+    let (Source { text, .. }, lines) = places.lines(&label.source)?;
     let span = lines.line_span(text, lines.line(label.span.start))?;
     text.get(span.start as usize..span.end as usize)
 }
@@ -89,9 +88,8 @@ fn line_text<'a>(places: &Places<'a>, label: &Label) -> Option<&'a str> {
 /// Reviewdog's diagnostics, with fixes as suggestions. Its columns count bytes.
 pub fn rdjson(findings: &[Finding], sources: &[Source], base: &Base) -> String {
     let places = Places::new(sources, base);
-    let position = |label: &Label, byte: u32| match places.text(&label.source) {
-        Some(source) => {
-            let lines = LineIndex::new(&source.text);
+    let position = |label: &Label, byte: u32| match places.lines(&label.source) {
+        Some((source, lines)) => {
             let line = lines.line(byte);
             let before = source.text.get(..byte as usize).unwrap_or_default();
             let column = before.len() - before.rfind('\n').map_or(0, |at| at + 1) + 1;
@@ -158,7 +156,8 @@ pub fn checkstyle(findings: &[Finding], sources: &[Source], base: &Base) -> Stri
             xml(&words(finding, &places)),
             xml(&finding.rule)
         );
-        match files.iter_mut().find(|(path, _)| *path == at.path) {
+        // Findings come file by file.
+        match files.last_mut().filter(|(path, _)| *path == at.path) {
             Some((_, errors)) => errors.push_str(&error),
             None => files.push((at.path, error)),
         }
@@ -175,8 +174,9 @@ pub fn checkstyle(findings: &[Finding], sources: &[Source], base: &Base) -> Stri
 pub fn junit(findings: &[Finding], sources: &[Source], files: &[String], base: &Base) -> String {
     let places = Places::new(sources, base);
     let mut suites: Vec<(String, TestSuite)> = Vec::new();
-    let suite = |suites: &mut Vec<(String, TestSuite)>, path: String| {
-        suites.iter().position(|(name, _)| *name == path).unwrap_or_else(|| {
+    let mut indices: HashMap<String, usize> = HashMap::new();
+    let mut suite = |suites: &mut Vec<(String, TestSuite)>, path: String| {
+        *indices.entry(path.clone()).or_insert_with(|| {
             let suite = TestSuite::new(clean(&path));
             suites.push((path, suite));
             suites.len() - 1

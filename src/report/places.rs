@@ -81,9 +81,9 @@ impl<'a> Places<'a> {
         if parts.is_empty() { ".".into() } else { parts.join("/") }
     }
 
-    /// The text of a source.
-    pub fn text(&self, name: &str) -> Option<&'a Source> {
-        self.sources.get(name).map(|(source, _)| *source)
+    /// A source and its lines.
+    pub fn lines(&self, name: &str) -> Option<(&'a Source, &LineIndex)> {
+        self.sources.get(name).map(|(source, lines)| (*source, lines))
     }
 }
 

@@ -7,27 +7,37 @@ use super::findings::sorted;
 use super::fingerprint::line_hashes;
 use super::pages::level;
 use super::places::{Base, Located, Places};
+use crate::lint::Suppressed;
 use crate::lint::rules::RULES;
 use crate::model::{Finding, Label, Level};
 use crate::text::Source;
 use serde_json::{Value, json};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write;
 
 /// Longest text of a rule, in characters.
 const LONGEST: usize = 1024;
 
-/// The document; ends with a line end.
-pub fn sarif(findings: &[Finding], sources: &[Source], base: &Base) -> String {
+/// The document; ends with a line end. Findings that are `suppressed` are results too, with the
+/// reason: for programs that know `suppressions`, which GitHub's code scanning does not.
+pub fn sarif(findings: &[Finding], suppressed: &[Suppressed], sources: &[Source], base: &Base) -> String {
     let places = Places::new(sources, base);
-    let mut hashes: HashMap<&str, Vec<String>> = HashMap::new();
-    for source in sources {
-        if findings.iter().any(|f| f.labels.first().is_some_and(|l| l.source == source.name)) {
-            hashes.insert(&source.name, line_hashes(&source.text));
-        }
-    }
-    let results: Vec<Value> =
+    let all = || findings.iter().chain(suppressed.iter().map(|one| &one.finding));
+    let named: HashSet<&str> = all().filter_map(|f| f.labels.first()).map(|l| &*l.source).collect();
+    let hashed = sources.iter().filter(|source| named.contains(&*source.name));
+    let hashes: HashMap<&str, Vec<String>> =
+        hashed.map(|source| (&*source.name, line_hashes(&source.text))).collect();
+    let mut results: Vec<Value> =
         sorted(findings).into_iter().map(|f| result(f, sources, &places, &hashes)).collect();
+    results.extend(suppressed.iter().map(|one| {
+        let mut result = result(&one.finding, sources, &places, &hashes);
+        let mut suppression = json!({ "kind": "inSource", "status": "accepted" });
+        if !one.reason.is_empty() {
+            suppression["justification"] = json!(one.reason);
+        }
+        result["suppressions"] = json!([suppression]);
+        result
+    }));
     let document = json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",

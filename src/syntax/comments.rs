@@ -2,19 +2,7 @@
 //! has its comments too. May import: `text`.
 
 use super::token::{Kind, Token, tokens_and_comments};
-use crate::text::{LineIndex, Span};
-
-/// A comment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Comment {
-    /// Its place, from `--` on; without the line end.
-    pub span: Span,
-    /// Whether nothing else stands on its first line before it.
-    pub alone: bool,
-    /// What it is about: its own line where something stands before it; else the next line that
-    /// has code, to the end of what is opened there. Empty where nothing follows.
-    pub covers: Span,
-}
+use crate::text::{Comment, LineIndex, Span};
 
 /// The comments of a text, in order.
 pub fn comments(text: &str) -> Vec<Comment> {

@@ -6,7 +6,7 @@ use super::{CheckRequest, LoadRequest};
 use crate::catalogue;
 use crate::lint::{self, Checked, PolicyView, RunView, TreeView};
 use crate::lua::{Clock, Modules};
-use crate::model::Finding;
+use crate::model::{Finding, Level};
 use crate::program::Program;
 use crate::sim::trace::Run;
 use crate::syntax;
@@ -46,6 +46,7 @@ pub fn load(request: &CheckRequest, modules: &dyn Modules, clock: Clock) -> (Che
     let one = |view: &PolicyView<'_>| lint::policy(view, *assumptions);
     let found: Vec<_> = checked.views().iter().flat_map(one).collect();
     checked.findings.extend(found);
+    lighten(&mut checked);
     (checked, program)
 }
 
@@ -54,4 +55,16 @@ pub fn judge(checked: &Checked, policy: usize, runs: &[Run]) -> Vec<Finding> {
     let views = checked.views();
     let Some(view) = views.get(policy).filter(|_| !runs.is_empty()) else { return Vec::new() };
     lint::run(&RunView { policy: *view, runs })
+}
+
+/// Takes out what only the rules that have run by now look at: it would travel, and be kept in
+/// memory for every file.
+fn lighten(checked: &mut Checked) {
+    let parsed = std::mem::take(&mut checked.parsed);
+    checked.parsed.declares = parsed.declares;
+    checked.parsed.findings = parsed.findings;
+    checked.parsed.findings.retain(|f| f.level == Level::Error);
+    if !checked.policies.is_empty() {
+        (checked.parsed.outline, checked.parsed.functions) = (parsed.outline, parsed.functions);
+    }
 }

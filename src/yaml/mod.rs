@@ -5,6 +5,7 @@
 //! with their marks, `serde_yaml` says what an unquoted scalar means (number, boolean, null or
 //! text). Depth, size and the growth by aliases are bounded. May import: `text`, `model`.
 
+pub mod comments;
 mod read;
 
 pub use read::Reader;
