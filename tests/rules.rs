@@ -175,7 +175,7 @@ fn found(files: &[Source]) -> Vec<Finding> {
         findings.extend(lint::online::online(&view));
     }
     let settings = Settings::default();
-    let group = lint::Group { files: &checked, settings: &settings, whole: true };
+    let group = lint::Group { files: &checked, settings: &settings, configs: Vec::new(), whole: true };
     let today = jiff::civil::date(2026, 11, 25);
     findings.extend(lint::review(&[group], today).findings());
     findings

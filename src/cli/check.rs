@@ -19,7 +19,7 @@ use crate::sim::samples::ReadOptions;
 use crate::syntax::Parsed;
 use crate::text::{Source, Span, Spanned};
 use crate::worker::{CheckRequest, LoadRequest, Lost, Purpose, RunRequest, Worker, own_binary};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -64,11 +64,8 @@ fn once(args: &Check, terminal: &Terminal, binary: &Path, cache: Option<&Cache>)
         }
     }
     for project in &projects {
-        let wrong = unknown_names(project);
-        if !wrong.is_empty() {
-            unusable.extend(wrong);
-            sources.extend(project.config_source.clone());
-        }
+        unusable.extend(unknown_names(project));
+        sources.extend(project.layers.sources().cloned());
     }
     let settings: Vec<Settings> = projects.iter().map(|project| asked(project, args)).collect();
     let without = Mutex::default();
@@ -200,8 +197,15 @@ impl Work<'_> {
     }
 
     fn review(&self, checked: &[Vec<Checked>]) -> Review {
-        let groups: Vec<Group<'_>> =
-            checked.iter().zip(self.settings).zip(self.projects).map(|((files, settings), project)| Group { files, settings, whole: project.whole }).collect();
+        // A configuration that nested ones build on is about their files too.
+        let built_on: HashSet<&str> =
+            self.projects.iter().flat_map(|p| p.layers.sources().skip(1)).map(|s| &*s.name).collect();
+        let mut groups: Vec<Group<'_>> = Vec::new();
+        for ((files, settings), project) in checked.iter().zip(self.settings).zip(self.projects) {
+            let configs: Vec<&Source> = project.layers.sources().collect();
+            let whole = project.whole && configs.first().is_some_and(|s| !built_on.contains(&*s.name));
+            groups.push(Group { files, settings, configs, whole });
+        }
         lint::review(&groups, self.today)
     }
 }
@@ -219,8 +223,8 @@ fn add(checked: &mut [Vec<Checked>], findings: Vec<Finding>) {
 
 /// The baseline of a project: that of the command line, else that of its configuration.
 fn baseline(project: &Project, args: &Check) -> Option<PathBuf> {
-    let own = project.config.lint.baseline.as_ref();
-    args.baseline.clone().or_else(|| Some(project.root.folder.join(&own?.value)))
+    let own = || project.layers.nearest(|layer| layer.config.lint.baseline.as_ref());
+    args.baseline.clone().or_else(|| own().map(|(layer, path)| layer.root.folder.join(&path.value)))
 }
 
 /// Standard input, under the name of the one path.
@@ -248,16 +252,22 @@ fn today() -> jiff::civil::Date {
     jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date()
 }
 
-/// What the configuration asks, and the command line over it.
+/// What the configuration asks, the nearer over the farther, and the command line over it.
 fn asked(project: &Project, args: &Check) -> Settings {
-    let lint = &project.config.lint;
     let names = |list: &[Spanned<String>]| list.iter().map(|name| name.value.clone()).collect::<Vec<_>>();
-    let select = if args.select.is_empty() { names(&lint.select) } else { args.select.clone() };
-    let mut ignore = names(&lint.ignore);
-    // What the command line selects by name is wanted, whatever the configuration ignores.
-    ignore.retain(|name| !args.select.contains(name));
-    ignore.extend(args.ignore.iter().cloned());
-    let fail_on = match (args.fail_on, lint.fail_on) {
+    let (mut select, mut ignore) = (Vec::new(), Vec::new());
+    let layers: Vec<_> = project.layers.iter().map(|layer| &layer.config.lint).collect();
+    let lists = layers.iter().rev().map(|lint| (names(&lint.select), names(&lint.ignore)));
+    for (selected, ignored) in lists.chain([(args.select.clone(), args.ignore.clone())]) {
+        // What is selected by name nearer is wanted, whatever is ignored farther.
+        ignore.retain(|name| !selected.contains(name));
+        ignore.extend(ignored);
+        if !selected.is_empty() {
+            select = selected;
+        }
+    }
+    let lint_fails = layers.iter().find_map(|lint| lint.fail_on);
+    let fail_on = match (args.fail_on, lint_fails) {
         (Some(FailOnArg::Note), _) | (None, Some(FailOn::Note)) => Some(Level::Note),
         (Some(FailOnArg::Warning), _) | (None, Some(FailOn::Warning) | None) => Some(Level::Warning),
         (Some(FailOnArg::Error), _) | (None, Some(FailOn::Error)) => Some(Level::Error),
@@ -268,11 +278,12 @@ fn asked(project: &Project, args: &Check) -> Settings {
 
 /// Names under `lint:` that are neither rules nor families.
 fn unknown_names(project: &Project) -> Vec<Finding> {
-    let Some(source) = &project.config_source else { return Vec::new() };
-    let lint = &project.config.lint;
-    let named = lint.select.iter().chain(&lint.ignore);
+    let named = project.layers.iter().flat_map(|layer| {
+        let lint = &layer.config.lint;
+        lint.select.iter().chain(&lint.ignore).map(move |name| (&layer.source, name))
+    });
     named
-        .filter_map(|name| {
+        .filter_map(|(source, name)| {
             let help = settings::unknown(&name.value)?;
             let message = format!("no rule and no family is named `{}`", name.value);
             Some(Finding::error("unknown-rule", message).at(source, name.span, "").help(help))
@@ -337,7 +348,12 @@ impl Bench<'_> {
             catalogue: project.catalogue.clone(),
             limits: self.limits,
         };
-        let request = CheckRequest { load, assumptions: project.config.lint.assumptions() };
+        let says = |layer: &'_ super::layers::Layer| {
+            let lint = &layer.config.lint;
+            lint.scrape_interval.map(|_| lint.assumptions())
+        };
+        let assumptions = project.layers.nearest(says).map(|(_, says)| says).unwrap_or_default();
+        let request = CheckRequest { load, assumptions };
         let modules = Modules { project, edited: self.edited };
         // What is to be run must be loaded, so that nothing is taken from the cache.
         let cache = self.work.cache.filter(|_| self.work.args.samples.is_none());
@@ -361,8 +377,7 @@ impl Bench<'_> {
                         given.iter().filter(|path| !path.is_empty()).map(PathBuf::from).collect();
                     self.runs(project, &request, &given, &mut checked)?;
                 }
-                checked.sources.extend(project.config_source.clone());
-                Ok(checked)
+                Ok(kept_small(checked))
             }
             Err(lost) => {
                 let finding = jobs::told(&lost, "checking", &source, Span::default())?;
@@ -451,6 +466,17 @@ impl Bench<'_> {
         // A thread that panicked holding the lock left it whole: names are only added.
         self.work.without.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(policy);
     }
+}
+
+/// A file that nothing was found in and that declares nothing is no more than its name: most files
+/// of a large tree are so.
+fn kept_small(mut checked: Checked) -> Checked {
+    let plain = checked.policies.is_empty() && checked.findings.is_empty();
+    if plain && !checked.sources.iter().any(lint::suppress::may_have) {
+        checked.sources.clear();
+        checked.sources.shrink_to_fit();
+    }
+    checked
 }
 
 /// Modules of a project, as they were edited.

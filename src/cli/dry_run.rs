@@ -178,7 +178,7 @@ impl Task<'_> {
         }
         let mut findings: Vec<Finding> = results.iter().flat_map(|r| r.findings.clone()).collect();
         findings.extend(mapped::unmatched(&self.gathered.projects, &results));
-        let configs = self.gathered.projects.iter().filter_map(|p| p.config_source.as_ref());
+        let configs = self.gathered.projects.iter().flat_map(|p| p.layers.sources());
         let mut sources: Vec<Source> = Vec::new();
         for source in results.iter().flat_map(|r| &r.sources).chain(configs) {
             if !sources.iter().any(|s| s.name == source.name) {

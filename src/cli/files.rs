@@ -222,15 +222,20 @@ fn escaped(text: &str) -> String {
         .collect()
 }
 
-/// The nearest file of this name in a folder or one above it.
-pub fn upward(folder: &Path, name: &str) -> Option<PathBuf> {
+/// The files of this name in a folder and those above it, the nearest first. A repository's root is
+/// the last folder looked at.
+pub fn upward(folder: &Path, name: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
     // A relative folder is joined with `..` only as far as its canonical form goes up.
-    let start = std::fs::canonicalize(folder).ok()?;
+    let Ok(start) = std::fs::canonicalize(folder) else { return found };
     let mut shown = folder.to_owned();
-    for _ in start.ancestors() {
+    for real in start.ancestors() {
         let candidate = shown.join(name);
         if candidate.is_file() {
-            return Some(candidate);
+            found.push(candidate);
+        }
+        if real.join(".git").exists() {
+            break;
         }
         shown = if shown.file_name().is_some() && !shown.ends_with("..") {
             shown.parent().map(Path::to_owned).unwrap_or_default()
@@ -238,7 +243,7 @@ pub fn upward(folder: &Path, name: &str) -> Option<PathBuf> {
             shown.join("..")
         };
     }
-    None
+    found
 }
 
 /// Where the names of files start, for programs that know files from the repository's root. Outside
@@ -334,7 +339,11 @@ mod tests {
         let deep = folder.path().join("a/b");
         std::fs::create_dir_all(&deep).unwrap();
         std::fs::write(folder.path().join("x.yaml"), "").unwrap();
-        assert_eq!(upward(&deep, "x.yaml"), Some(folder.path().join("x.yaml")));
-        assert_eq!(upward(&deep, "no-such-file.yaml"), None);
+        std::fs::write(folder.path().join("a/x.yaml"), "").unwrap();
+        let both = [folder.path().join("a/x.yaml"), folder.path().join("x.yaml")];
+        assert_eq!(upward(&deep, "x.yaml"), both);
+        assert_eq!(upward(&deep, "no-such-file.yaml"), [PathBuf::new(); 0]);
+        std::fs::create_dir(folder.path().join("a/.git")).unwrap();
+        assert_eq!(upward(&deep, "x.yaml"), both[..1]);
     }
 }

@@ -270,9 +270,9 @@ impl Bench<'_> {
 pub fn memory(projects: &[Project], given: &[PathBuf]) -> u64 {
     let size = |path: &Path| std::fs::metadata(path).map_or(0, |m| m.len().min(files::MAX_SAMPLE));
     let all: u64 = given.iter().map(|p| size(p)).sum();
-    let mapped = projects.iter().flat_map(|project| {
-        let size = |file: &config::SampleFile| project.root.size(&file.path.value).min(files::MAX_SAMPLE);
-        project.config.samples.iter().map(move |entry| entry.files.iter().map(size).sum::<u64>())
+    let mapped = projects.iter().flat_map(|project| project.layers.iter()).flat_map(|layer| {
+        let size = |file: &config::SampleFile| layer.root.size(&file.path.value).min(files::MAX_SAMPLE);
+        layer.config.samples.iter().map(move |entry| entry.files.iter().map(size).sum::<u64>())
     });
     let most = mapped.max().unwrap_or(0).max(all);
     BASE_MEMORY.saturating_add(most.saturating_mul(MEMORY_PER_SAMPLE_BYTE))
@@ -319,8 +319,9 @@ pub fn samples(
     if !given.is_empty() {
         return if findings.is_empty() { Ok(samples) } else { Err(findings) };
     }
-    let root = &project.root;
-    for file in project.config.samples(&policy.name.value) {
+    let mapped = project.layers.samples(&policy.name.value);
+    for (layer, file) in mapped.into_iter().flat_map(|(layer, files)| files.iter().map(move |f| (layer, f))) {
+        let root = &layer.root;
         let mut options = options.clone();
         options.columns.clone_from(&file.columns);
         if file.timezone.is_some() {
@@ -334,13 +335,11 @@ pub fn samples(
             Err(why) => {
                 let message = format!("cannot read the samples {}: {why}", file.path.value);
                 let finding = Finding::error("cannot-read", message);
-                findings.push(match &project.config_source {
-                    Some(source) => finding.at(source, file.path.span, "named here"),
-                    None => finding,
-                });
+                findings.push(finding.at(&layer.source, file.path.span, "named here"));
             }
         }
     }
+    let root = &project.root;
     for metric in &policy.metrics {
         let MetricSource::File { path, column } = &metric.source else { continue };
         match root.read(&path.value, files::MAX_SAMPLE) {

@@ -5,27 +5,35 @@ use super::jobs::FileResult;
 use super::project::Project;
 use crate::model::finding::{Finding, Level, did_you_mean};
 use crate::text::{Source, Span};
+use std::collections::HashSet;
 
 /// Findings on names in configurations that match no policy and no file. What was not loaded
-/// cannot be told to be missing: a project whose files were not all asked for, or one with a
+/// cannot be told to be missing: a configuration whose files were not all asked for, or one with a
 /// file that does not load, is left alone.
 pub fn unmatched(projects: &[Project], results: &[FileResult]) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for (at, project) in projects.iter().enumerate() {
-        let Some(source) = &project.config_source else { continue };
-        let own: Vec<&FileResult> = results.iter().filter(|r| r.project == at).collect();
+    let mut seen = HashSet::new();
+    for layer in projects.iter().flat_map(|project| project.layers.iter()) {
+        if !seen.insert(&layer.source.name) {
+            continue;
+        }
+        let source = &layer.source;
+        let under = |project: &&Project| project.layers.iter().any(|other| other.source.name == source.name);
+        let own: Vec<&FileResult> =
+            results.iter().filter(|r| projects.get(r.project).as_ref().is_some_and(under)).collect();
         for result in own.iter().filter(|r| r.declared && !r.script && loads(r)) {
-            let entry = project.config.policies.iter().find(|e| ends_with(&result.name, &e.path.value));
+            let entry = layer.config.policies.iter().find(|e| ends_with(&result.name, &e.path.value));
             if let Some(entry) = entry {
                 findings.push(useless(source, entry.path.span, &entry.path.value));
             }
         }
-        if !project.whole {
+        if !layer.whole {
             continue;
         }
-        for entry in &project.config.policies {
+        for entry in &layer.config.policies {
             let path = &entry.path.value;
-            if !project.files.iter().any(|file| ends_with(&super::files::shown(file), path)) {
+            let mut files = projects.iter().filter(under).flat_map(|project| &project.files);
+            if !files.any(|file| ends_with(&super::files::shown(file), path)) {
                 let finding = Finding::error("unknown-file", format!("there is no {path}"));
                 findings.push(finding.at(source, entry.path.span, "named here").help(
                     "the entries under `policies:` are paths of Lua files, from the folder of this file on",
@@ -34,7 +42,7 @@ pub fn unmatched(projects: &[Project], results: &[FileResult]) -> Vec<Finding> {
         }
         if own.iter().all(|r| loads(r)) {
             let names: Vec<&str> = own.iter().flat_map(|r| &r.names).map(String::as_str).collect();
-            for entry in project.config.samples.iter().filter(|e| !names.contains(&e.policy.value.as_str())) {
+            for entry in layer.config.samples.iter().filter(|e| !names.contains(&e.policy.value.as_str())) {
                 findings.push(unknown(source, entry.policy.span, &entry.policy.value, &names));
             }
         }

@@ -20,6 +20,7 @@ mod files;
 mod import;
 mod jobs;
 mod known;
+mod layers;
 mod ledger;
 mod manual;
 mod mapped;

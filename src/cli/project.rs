@@ -3,24 +3,23 @@
 
 use super::failure::Failure;
 use super::files::{self, Root};
+use super::layers::{Layer, Layers};
 use super::store::{Given, Store};
-use crate::catalogue::Table;
-use crate::config::{self, Config};
+use crate::config;
 use crate::model::Finding;
 use crate::program::Entry;
 use crate::text::Source;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// A policy root and the files in it that are asked for.
 pub struct Project {
     /// Where `require` and sample paths start.
     pub root: Root,
-    /// What luascale.yaml says; empty where there is none.
-    pub config: Config,
-    /// Its text.
-    pub config_source: Option<Source>,
-    /// The kinds of gateways that it adds.
+    /// What every luascale.yaml upward says, the nearest first.
+    pub layers: Layers,
+    /// The kinds of gateways that they add.
     pub catalogue: Vec<Source>,
     /// The files, sorted.
     pub files: Vec<PathBuf>,
@@ -77,10 +76,10 @@ impl Project {
         let mut gathered = Gathered::default();
         let mut seen = BTreeSet::new();
         let mut folders = Vec::new();
-        // The nearest configuration of a folder.
-        let mut configs: BTreeMap<PathBuf, Option<PathBuf>> = BTreeMap::new();
-        // By configuration; without one, by the file's own folder.
-        let mut groups: BTreeMap<PathBuf, (PathBuf, Option<PathBuf>, Vec<PathBuf>)> = BTreeMap::new();
+        // The configurations of a folder, the nearest first.
+        let mut configs: BTreeMap<PathBuf, Vec<PathBuf>> = BTreeMap::new();
+        // By the nearest configuration; without one, by the file's own folder.
+        let mut groups: BTreeMap<PathBuf, (PathBuf, Vec<PathBuf>, Vec<PathBuf>)> = BTreeMap::new();
         for path in paths {
             let folder = !given
                 && match store.given(path)? {
@@ -101,46 +100,76 @@ impl Project {
                     continue;
                 }
                 let folder = store.parent(&file);
-                let config = match configs.get(folder) {
-                    Some(found) => found.clone(),
-                    None => {
-                        let found = store.upward(folder, config::FILE_NAME);
-                        configs.insert(folder.to_owned(), found.clone());
-                        found
-                    }
+                let found = match configs.get(folder) {
+                    Some(found) => found,
+                    None => configs
+                        .entry(folder.to_owned())
+                        .or_insert_with(|| store.upward(folder, config::FILE_NAME)),
                 };
-                let root = store.parent(config.as_deref().unwrap_or(&file)).to_owned();
+                let root = store.parent(found.first().unwrap_or(&file)).to_owned();
                 let key = store.key(&root);
-                groups.entry(key).or_insert_with(|| (root, config, Vec::new())).2.push(file);
+                groups.entry(key).or_insert_with(|| (root, found.clone(), Vec::new())).2.push(file);
             }
         }
-        for (key, (root, config_path, files)) in groups {
+        let mut read = Read { store, folders: &folders, layers: BTreeMap::new() };
+        for (key, (root, configs, files)) in groups {
             let whole = folders.iter().any(|folder| key.starts_with(folder));
             let root = store.root(&root)?;
-            let read =
-                config_path.as_deref().map_or(Ok((Config::default(), None)), |path| read_config(&root, path));
-            let read = read.and_then(|(config, source)| {
-                Ok((read_catalogue(&root, &config, source.as_ref())?, config, source))
-            });
-            let (catalogue, config, config_source) = match read {
-                Ok(read) => read,
-                Err(Unusable::Failure(failure)) => return Err(failure),
-                Err(Unusable::Config(findings, sources)) => {
+            let usable = read.all(&configs, &mut gathered)?;
+            let (layers, catalogue) = match usable.map(|layers| (layers.catalogue(), layers)) {
+                None => Default::default(),
+                Some((Ok(catalogue), layers)) => (layers, catalogue),
+                Some((Err(Unusable::Failure(failure)), _)) => return Err(failure),
+                Some((Err(Unusable::Config(findings, sources)), _)) => {
                     gathered.findings.extend(findings);
                     gathered.sources.extend(sources);
-                    (Vec::new(), Config::default(), None)
+                    Default::default()
                 }
             };
-            gathered.projects.push(Project { root, config, config_source, catalogue, files, whole });
+            gathered.projects.push(Project { root, layers, catalogue, files, whole });
         }
+        // What is wrong in a file far up is told once.
+        gathered.findings.sort_by(Finding::order);
+        gathered.findings.dedup();
         Ok(gathered)
     }
 
     /// The entry of a file under `policies:`.
     pub fn entry(&self, path: &Path) -> Option<Entry> {
-        let found = self.config.policy(&self.root.relative(path)?)?;
-        let source = self.config_source.clone()?;
-        Some(Entry { source, table: found.table.clone(), node: found.node.clone() })
+        let (layer, found) =
+            self.layers.nearest(|layer| layer.config.policy(&layer.root.relative(path)?))?;
+        Some(Entry { source: layer.source.clone(), table: found.table.clone(), node: found.node.clone() })
+    }
+}
+
+/// Layers by their path, each read once.
+struct Read<'a> {
+    store: &'a Store<'a>,
+    folders: &'a [PathBuf],
+    layers: BTreeMap<PathBuf, Option<Arc<Layer>>>,
+}
+
+impl Read<'_> {
+    /// The layers of a project; `None`, and what is wrong is gathered, where one cannot be used.
+    fn all(&mut self, paths: &[PathBuf], gathered: &mut Gathered) -> Result<Option<Layers>, Failure> {
+        let mut layers = Vec::new();
+        for path in paths {
+            let key = self.store.key(path);
+            if !self.layers.contains_key(&key) {
+                let layer = match Layer::read(self.store, path, self.folders) {
+                    Ok(layer) => Some(Arc::new(layer)),
+                    Err(Unusable::Failure(failure)) => return Err(failure),
+                    Err(Unusable::Config(findings, sources)) => {
+                        gathered.findings.extend(findings);
+                        gathered.sources.extend(sources);
+                        None
+                    }
+                };
+                self.layers.insert(key.clone(), layer);
+            }
+            layers.push(self.layers.get(&key).cloned().flatten());
+        }
+        Ok(layers.into_iter().collect::<Option<Vec<_>>>().map(Layers))
     }
 }
 
@@ -167,45 +196,4 @@ pub fn parent(path: &Path) -> &Path {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     }
-}
-
-fn read_config(root: &Root, path: &Path) -> Result<(Config, Option<Source>), Unusable> {
-    let shown = files::shown(path);
-    let bytes = root
-        .read_file(path, files::MAX_SOURCE)
-        .map_err(|why| Failure::usage(format!("cannot read {shown}: {why}")))?;
-    let source = files::source(&shown, bytes)
-        .map_err(|f| Failure::usage(f.message).hint("luascale.yaml is YAML in UTF-8"))?;
-    let (config, findings) = config::parse(&source);
-    if findings.is_empty() {
-        Ok((config, Some(source)))
-    } else {
-        Err(Unusable::Config(findings, vec![source]))
-    }
-}
-
-/// The files under `catalogue:`. They are checked here, once, and not again for each policy.
-fn read_catalogue(root: &Root, config: &Config, source: Option<&Source>) -> Result<Vec<Source>, Unusable> {
-    let mut findings = Vec::new();
-    let mut kinds = Vec::new();
-    for file in &config.catalogue {
-        let name = files::shown(&root.folder.join(&file.value));
-        let read = root.read(&file.value, files::MAX_SOURCE).map_err(|why| {
-            let finding =
-                Finding::error("cannot-read", format!("cannot read the kind of gateway {name}: {why}"));
-            source.map_or(finding.clone(), |source| finding.at(source, file.span, "named here"))
-        });
-        match read.and_then(|bytes| files::source(&name, bytes)) {
-            Ok(kind) => kinds.push(kind),
-            Err(finding) => findings.push(finding),
-        }
-    }
-    if let Err(found) = Table::new().with(&kinds) {
-        findings.extend(found);
-    }
-    if findings.is_empty() {
-        return Ok(kinds);
-    }
-    kinds.extend(source.cloned());
-    Err(Unusable::Config(findings, kinds))
 }

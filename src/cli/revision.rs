@@ -141,7 +141,7 @@ pub fn load(
         revision.broken.extend(loaded.broken);
     }
     for project in &projects {
-        revision.sources.extend(project.config_source.clone());
+        revision.sources.extend(project.layers.sources().cloned());
     }
     revision.sources.sort_by(|a, b| a.name.cmp(&b.name));
     revision.sources.dedup_by(|a, b| a.name == b.name);

@@ -88,13 +88,14 @@ impl<'a> Store<'a> {
         }
     }
 
-    /// The nearest file of this name in a folder or one above it.
-    pub fn upward(&self, folder: &Path, name: &str) -> Option<PathBuf> {
+    /// The files of this name in a folder and those above it, the nearest first.
+    pub fn upward(&self, folder: &Path, name: &str) -> Vec<PathBuf> {
         match self {
             Store::Disk => files::upward(folder, name),
-            Store::Snapshot(snapshot, _) => folder.ancestors().map(|at| at.join(name)).find(|path| {
-                matches!(snapshot.entry(&git::from_path(path)), Ok(Some(entry)) if entry.kind == Kind::File)
-            }),
+            Store::Snapshot(snapshot, _) => {
+                let is_file = |path: &PathBuf| matches!(snapshot.entry(&git::from_path(path)), Ok(Some(entry)) if entry.kind == Kind::File);
+                folder.ancestors().map(|at| at.join(name)).filter(is_file).collect()
+            }
         }
     }
 

@@ -78,7 +78,8 @@ fn folders(paths: &[PathBuf]) -> BTreeMap<PathBuf, RecursiveMode> {
         } else if let Some(parent) = path.parent().filter(|parent| parent.is_dir()) {
             deep(
                 files::upward(parent, config::FILE_NAME)
-                    .map_or_else(|| parent.to_owned(), |file| project::parent(&file).to_owned()),
+                    .first()
+                    .map_or_else(|| parent.to_owned(), |file| project::parent(file).to_owned()),
             );
         }
         let mut above = path.ancestors().skip(1).filter(|folder| folder.is_dir());

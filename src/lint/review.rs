@@ -15,8 +15,10 @@ pub struct Group<'a> {
     pub files: &'a [Checked],
     /// What is asked of the linter there.
     pub settings: &'a Settings,
-    /// Whether these are all the files of the configuration: only then is an allowance in it that
-    /// nothing needs unused.
+    /// The texts of the configuration, the nearest first.
+    pub configs: Vec<&'a Source>,
+    /// Whether the files of this group are all those that the nearest configuration is about: only
+    /// then is an allowance in it that nothing needs unused.
     pub whole: bool,
 }
 
@@ -132,9 +134,14 @@ fn one(group: &Group<'_>, shared: Vec<Finding>, today: Date) -> (Vec<Finding>, V
             && settings.wants(rule.id)
             && group.files.iter().all(|file| looked(file, rule.check) || file.policies.is_empty())
     };
+    for (at, source) in group.configs.iter().enumerate() {
+        if seen.insert(&source.name) {
+            hold(source, if at == 0 { Some(&any) } else { None });
+        }
+    }
     for source in group.files.iter().flat_map(|file| &file.sources) {
         if seen.insert(&source.name) {
-            hold(source, if suppress::is_yaml(source) { Some(&any) } else { None });
+            hold(source, None);
         }
     }
     let (mut kept, mut suppressed) = (Vec::new(), Vec::new());
