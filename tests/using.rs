@@ -270,3 +270,113 @@ fn ignored_files_are_left_out_of_folders_and_checked_when_named() {
         folder.luascale(&["check", ".hidden"]).expect(1).says("1 warning in 1 file");
     }
 }
+
+/// Rules of the findings, each with its file and line.
+fn found(ran: &support::Ran) -> Vec<String> {
+    let json = ran.json();
+    let findings = json["findings"].as_array().unwrap();
+    let one = |f: &serde_json::Value| {
+        let label = &f["labels"][0];
+        format!("{} {}:{}", f["rule"].as_str().unwrap(), label["source"].as_str().unwrap(), label["line"])
+    };
+    findings.iter().map(one).collect()
+}
+
+#[test]
+fn configurations_upward_are_merged_and_each_key_keeps_its_file() {
+    let folder = Folder::with(&[
+        (
+            "luascale.yaml",
+            "policies:\n  team/job.lua: { replicas: { min: 9, max: 5 } }\n  team/own.lua: { replicas: { max: 0 } }\nsamples:\n  web: [ up.csv ]\n  gone: [ up.csv ]\nlint: { ignore: [ duplicate-key, unused-local ], fail_on: never }\n",
+        ),
+        ("up.csv", "time,cpu\n2026-03-02T00:00:00Z,0.5\n"),
+        (
+            "team/luascale.yaml",
+            "policies:\n  own.lua: { replicas: { max: 5 } }\nlint: { select: [ all, duplicate-key ] }\n",
+        ),
+        ("team/job.lua", "local x = 1\nif metrics.cpu then scale_out() end\n"),
+        ("team/own.lua", "if metrics.cpu then scale_out() end\n"),
+        ("team/web.lua", &bad("web")),
+    ]);
+    let json = |args: &[&str]| folder.luascale(&[&["check", "--format", "json"], args].concat());
+    let all = ["bounds-crossed luascale.yaml:2", "duplicate-key team/web.lua:4"];
+    // The farther entry of job.lua, the nearer of own.lua; never is the farther's, and what the
+    // nearer selects by name the farther cannot ignore.
+    for args in [&["."][..], &["team"]] {
+        assert_eq!(found(&json(args).expect(0)), all, "{args:?}");
+    }
+    folder.write("team/luascale.yaml", b"lint: { fail_on: error }\n");
+    folder.write("team/own.lua", b"if metrics.cpu then scale_out() end\n");
+    assert_eq!(
+        found(&json(&["."]).expect(1)),
+        ["bounds-crossed luascale.yaml:2", "bad-value luascale.yaml:3"]
+    );
+    // Recordings are found from the file that names them; a policy that no file has is told there.
+    folder.write("team/job.lua", b"local x = 1\n");
+    folder.write("luascale.yaml", b"samples:\n  web: [ up.csv ]\n  gone: [ up.csv ]\n");
+    let ran = folder.luascale(&["dry-run", "team/web.lua"]).expect(0);
+    ran.says("up.csv");
+    folder.luascale(&["dry-run", "team"]).expect(0);
+    folder.luascale(&["dry-run", "."]).expect(1).says("luascale.yaml:3").says("no policy is named \"gone\"");
+    // What is wrong in a farther one is told at its own line, once.
+    folder.write("luascale.yaml", b"lint: {}\nsampels: {}\n");
+    folder.write("other/api.lua", bad("api").as_bytes());
+    let wrong = json(&["."]).expect(64);
+    assert_eq!(found(&wrong)[0], "unknown-field luascale.yaml:2");
+    assert_eq!(found(&wrong).iter().filter(|f| f.contains("luascale.yaml")).count(), 1);
+    // A repository's root is the last folder that is looked at.
+    std::fs::create_dir(folder.path().join("team/.git")).unwrap();
+    assert_eq!(found(&json(&["team"]).expect(0)), ["duplicate-key team/web.lua:4"]);
+}
+
+#[test]
+fn findings_in_yaml_are_allowed_there_with_a_reason() {
+    let entry = |comment: &str| {
+        format!(
+            "policies:\n  {comment}job.lua:\n    replicas: {{ min: 1, max: 5 }}\n    startup: 5m\n    metrics: {{ cpu: {{ unit: ratio, per: replica }} }}\n    cooldown: {{ scale_out: 1m }}\n"
+        )
+    };
+    let folder = Folder::with(&[("job.lua", "if metrics.cpu > 0.8 then scale_out() end\n")]);
+    let check = |text: &str, status: i32| {
+        folder.write("luascale.yaml", text.as_bytes());
+        found(&folder.luascale(&["check", "--format", "json"]).expect(status))
+    };
+    let rule = "cooldown-under-startup luascale.yaml:";
+    assert_eq!(check(&entry(""), 1), [format!("{rule}6")]);
+    assert_eq!(check(&entry("# luascale: allow(cooldown-under-startup): warm pool\n  "), 0), [""; 0]);
+    let same_line = entry("").replace("1m }", "1m } # luascale: allow(cooldown-under-startup): warm pool");
+    assert_eq!(check(&same_line, 0), [""; 0]);
+    assert_eq!(
+        check(&entry("# luascale: allow(cooldown-under-startup)\n  "), 1),
+        ["suppression-without-reason luascale.yaml:2"]
+    );
+    assert_eq!(
+        check(&entry("# luascale: allow(bad-name): x\n  "), 1),
+        ["unused-suppression luascale.yaml:2".to_owned(), format!("{rule}7")]
+    );
+    assert_eq!(
+        check(&entry("# luascale: allow(cooldown-under-startup): x until 2020-01-01\n  "), 1),
+        ["expired-suppression luascale.yaml:2".to_owned(), format!("{rule}7")]
+    );
+    // Of a part of the files nobody can say that an allowance in the configuration is unused.
+    folder.write("web.lua", GOOD.as_bytes());
+    check(&entry("# luascale: allow(bad-name): x\n  "), 1);
+    folder.luascale(&["check", "web.lua"]).expect(0);
+}
+
+#[test]
+fn sarif_tells_what_is_suppressed_where_it_is_asked_to() {
+    let comment = "  -- luascale: allow(duplicate-key): generated\n  interval = \"15s\"";
+    let folder = Folder::with(&[("web.lua", &bad("web").replacen("  interval = \"15s\"", comment, 1))]);
+    let results = |args: &[&str]| {
+        let ran = folder.luascale(&[&["check", "web.lua", "--format", "sarif"], args].concat()).expect(0);
+        ran.json()["runs"][0]["results"].clone()
+    };
+    assert_eq!(results(&[]), serde_json::json!([]));
+    let told = results(&["--show-suppressed"]);
+    assert_eq!(told[0]["ruleId"], "duplicate-key");
+    let expected =
+        serde_json::json!([{ "kind": "inSource", "status": "accepted", "justification": "generated" }]);
+    assert_eq!(told[0]["suppressions"], expected);
+    folder.luascale(&["check", "web.lua", "--show-suppressed"]).expect(64).says("--format sarif");
+}

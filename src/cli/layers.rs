@@ -7,7 +7,7 @@ use super::files::{self, Root};
 use super::project::Unusable;
 use super::store::Store;
 use crate::catalogue::Table;
-use crate::config::{self, Config, SampleFile};
+use crate::config::{self, Config, SampleFile, Secret};
 use crate::model::Finding;
 use crate::text::Source;
 use std::path::{Path, PathBuf};
@@ -68,6 +68,14 @@ impl Layers {
     /// The recordings of a policy, and the layer that names them.
     pub fn samples(&self, policy: &str) -> Option<(&Layer, &[SampleFile])> {
         self.nearest(|layer| Some(layer.config.samples(policy)).filter(|files| !files.is_empty()))
+    }
+
+    /// The names that `secret` may resolve, each from the nearest layer that has it.
+    pub fn secrets(&self) -> impl Iterator<Item = (&Layer, &Secret)> {
+        let all =
+            self.iter().flat_map(|layer| layer.config.secrets.iter().map(move |secret| (layer, secret)));
+        let mut seen = std::collections::HashSet::new();
+        all.filter(move |(_, secret)| seen.insert(secret.name.value.as_str()))
     }
 
     /// The texts.

@@ -82,16 +82,14 @@ mod asking {
             queries(&views, own.as_ref(), server.as_deref(), &mut facts, &mut asked).await;
             clusters(&views, &mut facts, &mut asked).await;
         });
-        let declared = projects.iter().flat_map(|project| {
-            let source = project.config_source.iter();
-            source.flat_map(|source| {
-                project.config.secrets.iter().map(move |s| DeclaredSecret {
-                    name: &s.name,
-                    env: &s.env,
-                    source,
-                })
-            })
-        });
+        // A configuration above several projects is asked about once, and a name of it that a nearer
+        // one has too is not read.
+        let mut seen = std::collections::HashSet::new();
+        let declared =
+            projects.iter().flat_map(|project| project.layers.secrets()).filter_map(|(layer, s)| {
+                let secret = DeclaredSecret { name: &s.name, env: &s.env, source: &layer.source };
+                seen.insert((&*layer.source.name, s.name.span)).then_some(secret)
+            });
         let secrets: Vec<DeclaredSecret<'_>> = declared.collect();
         let unset = secrets.iter().filter(|s| variable(s.env).is_none());
         facts.unset = unset.map(|s| s.env.to_owned()).collect();

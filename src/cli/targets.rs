@@ -61,25 +61,27 @@ fn kubernetes(_: &config::Kubernetes, _: &Path) -> Result<Opened, Failure> {
         .hint("build it with `--features online`, or apply to a directory"))
 }
 
-/// Opens the target that `--target` names, or that the nearest luascale.yaml upward has, as it
-/// lies on the disk: for what an operator does to a target, which needs no repository.
+/// Opens the target that `--target` names, or that the nearest luascale.yaml upward with an
+/// `apply:` has, as it lies on the disk: for what an operator does to a target, which needs no repository.
 ///
 /// # Errors
 /// As [`open`]; a luascale.yaml that cannot be used.
 pub fn configured(asked: Option<&str>) -> Result<Opened, Failure> {
-    let Some(path) = files::upward(Path::new("."), config::FILE_NAME) else {
-        return open(asked, &Apply::default(), Path::new("."));
-    };
-    let name = files::shown(&path);
-    let bytes = files::read_limited(&path, files::MAX_SOURCE)
-        .map_err(|why| Failure::usage(format!("cannot read {name}: {why}")))?;
-    let source = files::source(&name, bytes).map_err(|finding| Failure::usage(finding.message))?;
-    let (config, findings) = config::parse(&source);
-    if let Some(finding) = findings.first().filter(|_| !asked.is_some_and(|asked| asked.contains(':'))) {
-        return Err(Failure::usage(format!("{name} cannot be used: {}", finding.message))
-            .hint("luascale check shows all that is wrong in it"));
+    for path in files::upward(Path::new("."), config::FILE_NAME) {
+        let name = files::shown(&path);
+        let bytes = files::read_limited(&path, files::MAX_SOURCE)
+            .map_err(|why| Failure::usage(format!("cannot read {name}: {why}")))?;
+        let source = files::source(&name, bytes).map_err(|finding| Failure::usage(finding.message))?;
+        let (config, findings) = config::parse(&source);
+        if let Some(finding) = findings.first().filter(|_| !asked.is_some_and(|asked| asked.contains(':'))) {
+            return Err(Failure::usage(format!("{name} cannot be used: {}", finding.message))
+                .hint("luascale check shows all that is wrong in it"));
+        }
+        if config.apply != Apply::default() {
+            return open(asked, &config.apply, parent(&path));
+        }
     }
-    open(asked, &config.apply, parent(&path))
+    open(asked, &Apply::default(), Path::new("."))
 }
 
 fn directory(path: &Path) -> Result<Opened, Failure> {

@@ -49,13 +49,49 @@ fn quoted(body: &str) -> Option<Vec<(usize, usize)>> {
     };
     let mut out = Vec::new();
     for event in Parser::new_from_str(body) {
-        if let (Event::Scalar(_, style, ..), marks) = event.ok()?
-            && style != ScalarStyle::Plain
-        {
-            out.push((byte(marks.start.index()), byte(marks.end.index())));
-        }
+        let (Event::Scalar(_, style, ..), marks) = event.ok()? else { continue };
+        let start = byte(marks.start.index());
+        let text = body.get(start..).unwrap_or_default();
+        let length = match style {
+            ScalarStyle::Plain => continue,
+            ScalarStyle::SingleQuoted => closed(text, '\'', None),
+            ScalarStyle::DoubleQuoted => closed(text, '"', Some('\\')),
+            ScalarStyle::Literal | ScalarStyle::Folded => block(text),
+        };
+        out.push((start, start + length));
     }
     Some(out)
+}
+
+/// The length of a quoted text; the parser's own end may lie beyond a comment after it. A quote
+/// that is doubled begins another text at once, which is as good.
+fn closed(text: &str, quote: char, escape: Option<char>) -> usize {
+    let mut escaped = false;
+    let mut chars = text.char_indices().skip_while(|(_, c)| *c != quote).skip(1);
+    let end = chars.find(|(_, c)| {
+        let ends = *c == quote && !escaped;
+        escaped = !escaped && Some(*c) == escape;
+        ends
+    });
+    end.map_or(text.len(), |(at, _)| at + 1)
+}
+
+/// The length of a block of text: the lines after its head that are indented as its first one.
+fn block(text: &str) -> usize {
+    let mut lines = text.split_inclusive('\n');
+    let mut end = lines.next().map_or(0, str::len);
+    let (mut at, mut least) = (end, None);
+    for line in lines {
+        at += line.len();
+        let indent = line.len() - line.trim_start_matches(' ').len();
+        if !line.trim().is_empty() {
+            if indent < *least.get_or_insert(indent.max(1)) {
+                break;
+            }
+            end = at;
+        }
+    }
+    end
 }
 
 /// The entry that follows a place: its first line, and what is indented below it. A list may stand
@@ -106,6 +142,8 @@ mod tests {
     fn what_stands_in_a_text_is_no_comment() {
         assert_eq!(covered("ü: \"ä # no\" # yes ü\n"), [("# yes ü", "ü: \"ä # no\" # yes ü")]);
         assert_eq!(covered("a: |\n  # no\n  x\nb: 'c\n  # no' # yes\n"), [("# yes", "# no' # yes")]);
+        assert_eq!(covered("a: |\n  x\n# yes\nb: 'it''s # no' # yes\n").len(), 2);
+        assert_eq!(covered("a: \"\\\" # no\" # yes\n"), [("# yes", "a: \"\\\" # no\" # yes")]);
         assert_eq!(covered("a: b#no\n"), []);
         assert_eq!(covered("\u{feff}# x\na: 1\n"), [("# x", "a: 1")]);
         assert_eq!(covered("# x\na: [\n"), []);
