@@ -136,8 +136,7 @@ impl Project {
 
     /// The entry of a file under `policies:`.
     pub fn entry(&self, path: &Path) -> Option<Entry> {
-        let (layer, found) =
-            self.layers.nearest(|layer| layer.config.policy(&layer.root.relative(path)?))?;
+        let (layer, found) = self.layers.nearest(|layer| layer.config.policy(&layer.root.relative(path)?))?;
         Some(Entry { source: layer.source.clone(), table: found.table.clone(), node: found.node.clone() })
     }
 }
