@@ -396,7 +396,8 @@ policy \"w\" { replicas = { max = lib.max }, metrics = { cpu = { unit = \"ratio\
         kept(&cache, &policy, &lib);
         let on = |day: &str| {
             let files = [cache.slot(&policy.clone().into()).unwrap().get(&policy, &lib).unwrap()];
-            let groups = [Group { files: &files, settings: &Settings::default(), configs: Vec::new(), whole: true }];
+            let groups =
+                [Group { files: &files, settings: &Settings::default(), configs: Vec::new(), whole: true }];
             let told = review(&groups, day.parse().unwrap()).told;
             told.into_iter().map(|told| told.finding.rule).collect::<Vec<_>>()
         };
