@@ -309,7 +309,7 @@ fn configurations_upward_are_merged_and_each_key_keeps_its_file() {
     folder.write("team/own.lua", b"if metrics.cpu then scale_out() end\n");
     assert_eq!(
         found(&json(&["."]).expect(1)),
-        ["bounds-crossed luascale.yaml:2", "bad-value luascale.yaml:3"]
+        ["bounds-crossed luascale.yaml:2", "out-of-range luascale.yaml:3"]
     );
     // Recordings are found from the file that names them; a policy that no file has is told there.
     folder.write("team/job.lua", b"local x = 1\n");
@@ -331,37 +331,36 @@ fn configurations_upward_are_merged_and_each_key_keeps_its_file() {
 
 #[test]
 fn findings_in_yaml_are_allowed_there_with_a_reason() {
-    let entry = |comment: &str| {
-        format!(
-            "policies:\n  {comment}job.lua:\n    replicas: {{ min: 1, max: 5 }}\n    startup: 5m\n    metrics: {{ cpu: {{ unit: ratio, per: replica }} }}\n    cooldown: {{ scale_out: 1m }}\n"
-        )
-    };
-    let folder = Folder::with(&[("job.lua", "if metrics.cpu > 0.8 then scale_out() end\n")]);
+    let one = "replicas: { min: 1, max: 5 }\n    metrics: { cpu: { unit: ratio, per: replica } }\n    target: { kubernetes.deployment: { namespace: shop, name: web } }";
+    let entries =
+        |comment: &str| format!("policies:\n  job.lua:\n    {one}\n  {comment}two.lua:\n    {one}\n");
+    let script = "if metrics.cpu > 0.8 then scale_out() end\n";
+    let folder = Folder::with(&[("job.lua", script), ("two.lua", script)]);
     let check = |text: &str, status: i32| {
         folder.write("luascale.yaml", text.as_bytes());
         found(&folder.luascale(&["check", "--format", "json"]).expect(status))
     };
-    let rule = "cooldown-under-startup luascale.yaml:";
-    assert_eq!(check(&entry(""), 1), [format!("{rule}6")]);
-    assert_eq!(check(&entry("# luascale: allow(cooldown-under-startup): warm pool\n  "), 0), [""; 0]);
-    let same_line = entry("").replace("1m }", "1m } # luascale: allow(cooldown-under-startup): warm pool");
+    let rule = "same-target luascale.yaml:";
+    assert_eq!(check(&entries(""), 1), [format!("{rule}9")]);
+    assert_eq!(check(&entries("# luascale: allow(same-target): they agree\n  "), 0), [""; 0]);
+    let same_line =
+        format!("{}# luascale: allow(same-target): they agree\n", entries("").trim_end().to_owned() + " ");
     assert_eq!(check(&same_line, 0), [""; 0]);
     assert_eq!(
-        check(&entry("# luascale: allow(cooldown-under-startup)\n  "), 1),
-        ["suppression-without-reason luascale.yaml:2"]
+        check(&entries("# luascale: allow(same-target)\n  "), 1),
+        ["suppression-without-reason luascale.yaml:6"]
     );
     assert_eq!(
-        check(&entry("# luascale: allow(bad-name): x\n  "), 1),
-        ["unused-suppression luascale.yaml:2".to_owned(), format!("{rule}7")]
+        check(&entries("# luascale: allow(bad-name): x\n  "), 1),
+        ["unused-suppression luascale.yaml:6".to_owned(), format!("{rule}10")]
     );
     assert_eq!(
-        check(&entry("# luascale: allow(cooldown-under-startup): x until 2020-01-01\n  "), 1),
-        ["expired-suppression luascale.yaml:2".to_owned(), format!("{rule}7")]
+        check(&entries("# luascale: allow(same-target): x until 2020-01-01\n  "), 1),
+        ["expired-suppression luascale.yaml:6".to_owned(), format!("{rule}10")]
     );
     // Of a part of the files nobody can say that an allowance in the configuration is unused.
-    folder.write("web.lua", GOOD.as_bytes());
-    check(&entry("# luascale: allow(bad-name): x\n  "), 1);
-    folder.luascale(&["check", "web.lua"]).expect(0);
+    check(&entries("# luascale: allow(same-target): they agree\n  "), 0);
+    folder.luascale(&["check", "two.lua"]).expect(0);
 }
 
 #[test]

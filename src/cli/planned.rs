@@ -65,7 +65,10 @@ pub fn lint(revision: &Revision, config: &Config, today: jiff::civil::Date) -> R
     };
     let settings =
         Settings { select: names(&config.lint.select), ignore: names(&config.lint.ignore), fail_on };
-    let review = lint::review(&[Group { files: &checked, settings: &settings }], today);
+    let review = lint::review(
+        &[Group { files: &checked, settings: &settings, configs: Vec::new(), whole: false }],
+        today,
+    );
     let mut sources: Vec<Source> = checked.into_iter().flat_map(|file| file.sources).collect();
     sources.extend(revision.sources.iter().cloned());
     sources.sort_by(|a, b| a.name.cmp(&b.name));
@@ -74,7 +77,7 @@ pub fn lint(revision: &Revision, config: &Config, today: jiff::civil::Date) -> R
         findings: review.findings(),
         sources,
         failing: review.told.iter().filter(|told| told.fails).count(),
-        suppressed: review.suppressed,
+        suppressed: review.suppressed.len(),
         files: files.len(),
     })
 }

@@ -12,7 +12,8 @@ use crate::lint::{PolicyView, Sink};
 use crate::model::expr::{Apply, Expr, Kind};
 use crate::model::{Action, Activation, Form, Missing, Mode, Model, Per};
 use crate::text::Span;
-use std::collections::BTreeSet;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap};
 
 /// A metric whose loss reads as 0 and so removes replicas.
 pub(super) fn zero_for_missing(view: &PolicyView<'_>, sink: &mut Sink<'_>) {
@@ -273,23 +274,25 @@ fn asked(when: &Expr) -> Vec<String> {
 
 /// Two policies that scale one target.
 pub(super) fn same_target(views: &[PolicyView<'_>], sink: &mut Sink<'_>) {
-    for (i, view) in views.iter().enumerate() {
+    let scales = views.iter().filter(|view| view.policy.mode == Mode::Scale);
+    let mut first: HashMap<String, &PolicyView<'_>> = HashMap::new();
+    for view in scales {
         let Some(target) = &view.policy.target else { continue };
-        let same = |other: &&PolicyView<'_>| {
-            other.policy.mode == Mode::Scale
-                && other.policy.target.as_ref().is_some_and(|t| t.value == target.value)
+        let before = match first.entry(format!("{:?}", target.value)) {
+            Entry::Vacant(free) => {
+                free.insert(view);
+                continue;
+            }
+            Entry::Occupied(taken) => *taken.get(),
         };
-        let Some(first) = views.iter().take(i).find(same).filter(|_| view.policy.mode == Mode::Scale) else {
-            continue;
-        };
-        let (one, two) = (&first.policy.name.value, &view.policy.name.value);
+        let (one, two) = (&before.policy.name.value, &view.policy.name.value);
         let message =
             format!("`{one}` and `{two}` scale the same target, each undoing what the other decides");
-        let other = first.policy.target.as_ref().map_or(first.policy.span, |t| t.span);
+        let other = before.policy.target.as_ref().map_or(before.policy.span, |t| t.span);
         sink.raise(message, |finding| {
             finding
                 .at(view.declared, target.span, format!("the target of `{two}`"))
-                .at(first.declared, other, format!("the target of `{one}`"))
+                .at(before.declared, other, format!("the target of `{one}`"))
                 .help("put their rules into one policy (the largest count wins), or set one to `mode = \"observe\"`")
         });
     }
