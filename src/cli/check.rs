@@ -348,11 +348,11 @@ impl Bench<'_> {
             catalogue: project.catalogue.clone(),
             limits: self.limits,
         };
-        let says = |layer: &'_ super::layers::Layer| {
+        let stated = project.layers.nearest(|layer| {
             let lint = &layer.config.lint;
             lint.scrape_interval.map(|_| lint.assumptions())
-        };
-        let assumptions = project.layers.nearest(says).map(|(_, says)| says).unwrap_or_default();
+        });
+        let assumptions = stated.map(|(_, assumptions)| assumptions).unwrap_or_default();
         let request = CheckRequest { load, assumptions };
         let modules = Modules { project, edited: self.edited };
         // What is to be run must be loaded, so that nothing is taken from the cache.
