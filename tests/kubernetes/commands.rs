@@ -35,7 +35,8 @@ impl Site {
 
     fn git(&self, args: &[&str]) {
         let own = ["-c", "user.name=ann", "-c", "user.email=ann@example.com"];
-        let output = Command::new("git").args(own).args(args).current_dir(self.folder.path()).output().unwrap();
+        let output =
+            Command::new("git").args(own).args(args).current_dir(self.folder.path()).output().unwrap();
         assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
     }
 
