@@ -8,7 +8,10 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+/// How many files are brought to the disk at a time.
+const WRITERS: usize = 8;
 
 /// Steps done so far.
 static STEPS: AtomicU64 = AtomicU64::new(0);
@@ -60,6 +63,49 @@ pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.write_all(second)?;
     step()?;
     file.sync_all()
+}
+
+/// A new file with its contents, which [`settle`] brings to the disk with all others.
+pub fn draft(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    step()?;
+    let mut file = File::create(path)?;
+    let (first, second) = bytes.split_at(bytes.len() / 2);
+    file.write_all(first)?;
+    step()?;
+    file.write_all(second)
+}
+
+/// Brings all files and folders below a folder, and itself, to the disk. Several at a time: a file
+/// system that is asked for many at once does them in few writes.
+pub fn settle(folder: &Path) -> io::Result<()> {
+    let mut all = vec![folder.to_owned()];
+    let mut at = 0;
+    while let Some(path) = all.get(at).cloned() {
+        at += 1;
+        // A link is part of its folder.
+        if std::fs::symlink_metadata(&path)?.is_dir() {
+            for entry in std::fs::read_dir(&path)? {
+                let entry = entry?;
+                if !entry.file_type()?.is_symlink() {
+                    all.push(entry.path());
+                }
+            }
+        }
+    }
+    let next = AtomicUsize::new(0);
+    let work = || -> io::Result<()> {
+        while let Some(path) = all.get(next.fetch_add(1, Ordering::Relaxed)) {
+            step()?;
+            File::open(path)?.sync_all()?;
+        }
+        Ok(())
+    };
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..WRITERS).map(|_| scope.spawn(work)).collect();
+        let done =
+            threads.into_iter().map(|thread| thread.join().unwrap_or(Err(io::ErrorKind::Other.into())));
+        done.fold(Ok(()), Result::and)
+    })
 }
 
 /// A file's contents replaced in one moment: whoever reads it sees the old or the new ones. The

@@ -3,7 +3,12 @@
 //!
 //! What is to be killed runs in a process of its own: this very test binary, started again with
 //! the one test [`child`], which does nothing unless it is told to.
-#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests of files and processes")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "tests of files and processes"
+)]
 
 use luascale::change::Bundle;
 use luascale::change::live::{Live, Operation, Origin};

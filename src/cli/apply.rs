@@ -73,7 +73,7 @@ pub fn run(args: &Apply, terminal: &Terminal) -> Outcome {
     let (operations, judged) = match asked.next(planning)? {
         Next::Refused(why) => return Ok(refused(&why, planning, terminal)),
         Next::Nothing => (Vec::new(), None),
-        Next::Due(operations, judged) => (operations, judged),
+        Next::Due(operations, judged) => (operations, Some(judged)),
     };
     let mut report = Report {
         target: planning.opened.target.shown(),
@@ -89,7 +89,7 @@ pub fn run(args: &Apply, terminal: &Terminal) -> Outcome {
     let ends = kept.is_none() && !report.released.is_empty();
     if !operations.is_empty() || ends {
         let plan = kept.as_ref().unwrap_or(&planning.plan);
-        report.approvals = judged.iter().flat_map(approvers).collect();
+        report.approvals = judged.iter().flat_map(|judged| approvers(judged)).collect();
         report.changes_digest = Some(plan.changes_digest.clone());
         let origin = Origin {
             action: "apply".into(),
@@ -112,6 +112,15 @@ pub fn run(args: &Apply, terminal: &Terminal) -> Outcome {
     };
     terminal.print(&text, None)?;
     planning.notes.iter().for_each(|note| terminal.say(&format!("note: {note}")));
+    if let Some(commit) =
+        planning.live.commit.as_deref().filter(|commit| planning.repo.resolve(commit).is_err())
+    {
+        terminal.say(&format!(
+            "note: the commit that was live before ({}) is not in this clone, so nobody could tell whether HEAD is \
+             older; a fetch-depth of 0 brings it",
+            short(commit)
+        ));
+    }
     Ok(status::CLEAN)
 }
 
@@ -129,7 +138,7 @@ enum Next {
     /// There is nothing to do.
     Nothing,
     /// This is to be done, and this approves it.
-    Due(Vec<Operation>, Option<Judged>),
+    Due(Vec<Operation>, Box<Judged>),
 }
 
 /// What was asked for.
@@ -178,7 +187,7 @@ impl Asked<'_> {
             }
         };
         why.extend(unapproved(&judged, self.args.plan.is_some()));
-        Ok(if why.is_empty() { Next::Due(operations, Some(judged)) } else { Next::Refused(why) })
+        Ok(if why.is_empty() { Next::Due(operations, Box::new(judged)) } else { Next::Refused(why) })
     }
 
     /// Whether the plan that was kept is still what would be planned.
@@ -283,6 +292,7 @@ fn unapproved(judged: &Judged, planned: bool) -> Vec<String> {
     };
     let mut why = vec![format!("it needs the approval of {people} who did not write it, and {given}")];
     why.extend(judged.standing.lack.clone());
+    why.extend(judged.standing.findings.0.iter().map(|finding| finding.message.clone()));
     why.extend(verdict.refused.iter().map(|refused| format!("{}: {}", refused.from, refused.why)));
     if !planned {
         why.push("approvals are kept beside a plan: luascale plan -o plan.json, luascale approve plan.json, luascale apply plan.json".into());

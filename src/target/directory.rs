@@ -28,6 +28,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 /// What this kind of target is called.
 pub const KIND: &str = "directory";
@@ -55,6 +56,9 @@ pub struct Directory {
     path: PathBuf,
     identity: Identity,
     locks: Locks,
+    /// The generation that was live at the last write of this run: reading it once is enough, for
+    /// its folder is named by the digest of its manifest.
+    seen: Mutex<Option<(Generation, PathBuf)>>,
 }
 
 impl Directory {
@@ -85,7 +89,7 @@ impl Directory {
             Err(error) => return Err(failed("read", &mark)(error)),
         };
         let identity = Identity { kind: KIND.into(), id };
-        Ok(Directory { path: path.to_owned(), identity, locks: Locks::of(path) })
+        Ok(Directory { path: path.to_owned(), identity, locks: Locks::of(path), seen: Mutex::new(None) })
     }
 
     /// Where the ledger lies.
@@ -109,8 +113,8 @@ impl Directory {
         self.generations().join(".staging")
     }
 
-    /// The generation that is live and its folder; none where nothing was ever applied.
-    fn live_generation(&self) -> Result<Option<(Generation, PathBuf)>, Error> {
+    /// The folder that `current` leads to; none where nothing was ever applied.
+    fn live_folder(&self) -> Result<Option<PathBuf>, Error> {
         let link = self.current();
         let to = match std::fs::read_link(&link) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -128,8 +132,13 @@ impl Directory {
                 to.display()
             )));
         };
-        let folder = self.generations().join(name);
-        Ok(Some((generations::read(&folder)?, folder)))
+        Ok(Some(self.generations().join(name)))
+    }
+
+    /// The generation that is live and its folder; none where nothing was ever applied.
+    fn live_generation(&self) -> Result<Option<(Generation, PathBuf)>, Error> {
+        let read = |folder: PathBuf| Ok((generations::read(&folder)?, folder));
+        self.live_folder()?.map(read).transpose()
     }
 
     /// Digest of a policy as it is live.
@@ -338,12 +347,18 @@ impl Target for Directory {
         })
     }
 
-    fn write(&self, lock: &Lock, journal: &Journal, operation: &Operation) -> Result<(), Error> {
+    fn write(&self, lock: &Lock, _: &Journal, operation: &Operation) -> Result<(), Error> {
         if let Some(why) = operation.after.as_ref().and_then(layout::unfit) {
             return Err(Error::Refused(Refusal { id: operation.id.clone(), why }));
         }
-        self.journaled(lock, journal, || {
-            let live = self.digest(self.live_generation()?.as_ref(), &operation.id)?;
+        // Whoever has the lock found its journal in `begin`; it is not read again for each.
+        self.locks.fenced(lock, || {
+            let folder = self.live_folder()?;
+            let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+            if seen.as_ref().map(|(_, folder)| folder) != folder.as_ref() {
+                *seen = self.live_generation()?;
+            }
+            let live = self.digest(seen.as_ref(), &operation.id)?;
             if live != operation.before {
                 let found = live.unwrap_or_else(|| "nothing".into());
                 return Err(Error::Conflict { id: operation.id.clone(), found });

@@ -74,8 +74,8 @@ pub fn highest(folder: &Path) -> Result<(u64, Option<String>), Error> {
 pub fn seal(staging: &Path, generations: &Path, generation: &Generation) -> Result<String, Error> {
     let manifest = json(generation);
     let path = staging.join(MANIFEST);
-    disk::write(&path, &manifest).map_err(failed("write", &path))?;
-    disk::sync_folder(Some(staging)).map_err(failed("write", staging))?;
+    disk::draft(&path, &manifest).map_err(failed("write", &path))?;
+    disk::settle(staging).map_err(failed("write", staging))?;
     let name = name(generation.serial, &manifest);
     let place = generations.join(&name);
     // The same run may have come as far before it was killed.

@@ -81,18 +81,17 @@ pub fn unfit(bundle: &Bundle) -> Option<String> {
     (!bundle.files.contains_key(&bundle.path)).then(|| format!("its file {} is missing", bundle.path))
 }
 
-/// Writes a policy into a folder that is made for it.
+/// Writes a policy into a folder that is made for it. It is on the disk once the whole generation
+/// is ([`disk::settle`]).
 pub fn write(folder: &Path, id: &str, bundle: &Bundle) -> io::Result<()> {
     disk::folder(folder)?;
     for (path, bytes) in &bundle.files {
         let file = folder.join(path);
-        disk::folders(file.parent().unwrap_or(folder))?;
-        disk::write(&file, bytes)?;
-        disk::sync_folder(file.parent())?;
+        std::fs::create_dir_all(file.parent().unwrap_or(folder))?;
+        disk::draft(&file, bytes)?;
     }
     let about = About { id: id.to_owned(), path: bundle.path.clone(), entry: bundle.entry.clone() };
-    disk::write(&folder.join(ABOUT), &json(&about))?;
-    disk::sync_folder(Some(folder))
+    disk::draft(&folder.join(ABOUT), &json(&about))
 }
 
 /// Copies a policy as it lies, to the byte, into a folder that is made for it.
@@ -108,10 +107,10 @@ pub fn copy(from: &Path, to: &Path) -> io::Result<()> {
             #[cfg(unix)]
             std::os::unix::fs::symlink(std::fs::read_link(&source)?, &copy)?;
         } else if kind.is_file() {
-            disk::write(&copy, &std::fs::read(&source)?)?;
+            disk::draft(&copy, &std::fs::read(&source)?)?;
         }
     }
-    disk::sync_folder(Some(to))
+    Ok(())
 }
 
 /// Reads a policy from its folder; none where there is no such folder.

@@ -88,7 +88,8 @@ pub trait Target {
     /// [`Error::Fenced`]; [`Error::Interrupted`] where the journal of another run is there.
     fn begin(&self, lock: &Lock, journal: &Journal) -> Result<(), Error>;
 
-    /// Does one operation, durably, if and only if what is live is `operation.before`.
+    /// Does one operation, if and only if what is live is `operation.before`. What it does is
+    /// durable at the latest when [`Target::finish`] returns.
     ///
     /// # Errors
     /// [`Error::Fenced`]; [`Error::Conflict`] where something else is live.

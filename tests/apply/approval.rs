@@ -1,0 +1,101 @@
+//! Approvals as `apply` takes them: whose, of what, from when on.
+
+use super::{CONFIG, Site, policy};
+use std::process::Command;
+
+/// A site where one person has to approve, with the keys of ann (who writes) and zoe; none where
+/// there is no ssh-keygen.
+#[expect(clippy::print_stderr, reason = "a skipped test says so")]
+fn guarded() -> Option<Site> {
+    if Command::new("ssh-keygen").arg("-?").output().is_err() {
+        assert!(std::env::var("CI").as_deref() != Ok("true"), "ssh-keygen is missing");
+        eprintln!("skipped: ssh-keygen is missing");
+        return None;
+    }
+    let site = Site::new();
+    for who in ["ann", "zoe", "eve"] {
+        key(&site, who);
+    }
+    site.0.write("luascale.yaml", format!("{CONFIG}approval: {{ branch: main, reviews: 1 }}\n").as_bytes());
+    site.0.write("allowed_signers", (signer(&site, "ann") + &signer(&site, "zoe")).as_bytes());
+    site.commit("ann", "guard");
+    // What is live begins with the guarded state, signed by zoe.
+    site.0.write("web.lua", policy("web", 11).as_bytes());
+    site.commit("ann", "begin");
+    planned(&site, "begin.json");
+    approve(&site, "begin.json", "zoe");
+    site.run(&["apply", "begin.json"]).expect(0);
+    Some(site)
+}
+
+fn key(site: &Site, who: &str) {
+    let path = site.0.path().join(format!("{who}.json"));
+    let made = Command::new("ssh-keygen")
+        .args(["-q", "-t", "ed25519", "-N", "", "-C", who, "-f"])
+        .arg(&path)
+        .output();
+    assert!(made.unwrap().status.success());
+    // Out of git by its name; the public half is in the list of signers.
+    std::fs::rename(path.with_extension("json.pub"), site.0.path().join(format!("{who}.pub.json"))).unwrap();
+}
+
+fn signer(site: &Site, who: &str) -> String {
+    format!("{who}@example.com namespaces=\"luascale\" {}", site.0.read(&format!("{who}.pub.json")))
+}
+
+fn planned(site: &Site, to: &str) {
+    site.run(&["plan", "-o", to]).expect(0);
+}
+
+/// Signs; whether it counts is for `apply` to say.
+fn approve(site: &Site, plan: &str, who: &str) {
+    site.run(&["approve", plan, "--key", &format!("{who}.json")]).expect(0);
+}
+
+#[test]
+fn it_takes_somebody_else_s_approval_of_exactly_these_changes() {
+    let Some(site) = guarded() else { return };
+    site.change("web.lua", &policy("web", 20));
+    site.run(&["apply"]).expect(1).says("nobody approved it").says("luascale approve plan.json");
+    planned(&site, "plan.json");
+    site.run(&["apply", "plan.json"]).expect(1).says("nobody approved it");
+    approve(&site, "plan.json", "ann");
+    site.run(&["apply", "plan.json"]).expect(1).says("an author's own approval does not count");
+    approve(&site, "plan.json", "eve");
+    site.run(&["apply", "plan.json"]).expect(1).says("is not among the signers of the base");
+    assert_eq!(site.max("web"), Some(11));
+    approve(&site, "plan.json", "zoe");
+    let ran = site.run(&["apply", "plan.json"]).expect(0);
+    ran.says("approved by zoe@example.com (SHA256:");
+    assert_eq!(site.max("web"), Some(20));
+    site.run(&["ledger", "show", "--last", "1"]).expect(0).says("approved by zoe@example.com");
+}
+
+#[test]
+fn what_was_amended_after_its_approval_is_refused() {
+    let Some(site) = guarded() else { return };
+    site.change("web.lua", &policy("web", 20));
+    planned(&site, "plan.json");
+    approve(&site, "plan.json", "zoe");
+    site.change("web.lua", &policy("web", 200));
+    site.run(&["apply", "plan.json"]).expect(1).says("web: version").says("git has version");
+    // With the old signatures beside a new plan.
+    planned(&site, "amended.json");
+    let approvals = |name: &str| site.0.path().join(format!("{name}.approvals"));
+    std::fs::rename(approvals("plan.json"), approvals("amended.json")).unwrap();
+    site.run(&["apply", "amended.json"]).expect(1).says("they were amended after it was made");
+    assert_eq!(site.max("web"), Some(11));
+}
+
+#[test]
+fn a_key_that_the_change_adds_does_not_count_yet() {
+    let Some(site) = guarded() else { return };
+    let signers = signer(&site, "ann") + &signer(&site, "zoe") + &signer(&site, "eve");
+    site.0.write("allowed_signers", signers.as_bytes());
+    site.0.write("web.lua", policy("web", 20).as_bytes());
+    site.commit("ann", "more room, and one more signer");
+    planned(&site, "plan.json");
+    approve(&site, "plan.json", "eve");
+    site.run(&["apply", "plan.json"]).expect(1).says("added to the signers by this very change");
+    assert_eq!(site.max("web"), Some(11));
+}
