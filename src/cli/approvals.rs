@@ -219,7 +219,7 @@ pub fn told(plan: &Plan, file: &Path, terminal: &Terminal, now: Timestamp) {
                 &judged.standing.findings.1,
                 &terminal.layout(false, false),
             );
-            terminal.say(report::plan::approvals(&judged.verdict).trim_end());
+            terminal.tell(report::plan::approvals(&judged.verdict).trim_end());
             judged.standing.lack.iter().for_each(|lack| terminal.say(&format!("note: {lack}")));
         }
         Ok(None) => {

@@ -65,6 +65,11 @@ impl Terminal {
         let _ = stdout.write_all(clear).and_then(|()| stdout.flush());
     }
 
+    /// A report on standard error: coloured, and made safe by who wrote it.
+    pub fn tell(&self, report: &str) {
+        let _ = writeln!(AutoStream::new(io::stderr(), self.choice).lock(), "{report}");
+    }
+
     /// Findings on standard error, most important first.
     pub fn findings(&self, findings: &[Finding], sources: &[Source], layout: &Layout) {
         if findings.is_empty() {

@@ -118,7 +118,7 @@ fn is_plain_merge(repo: &git2::Repository, commit: &git2::Commit<'_>) -> bool {
 /// `Co-authored-by: Name <address>`.
 fn co_author(line: &str) -> Option<(String, String)> {
     let (key, person) = line.split_once(':')?;
-    if !key.trim().eq_ignore_ascii_case("co-authored-by") {
+    if !key.trim().eq_ignore_ascii_case("Co-authored-by") {
         return None;
     }
     let (name, address) = person.rsplit_once('<')?;
