@@ -382,6 +382,7 @@ fn rust_files(folder: &Path, out: &mut Vec<PathBuf>) {
 const NO_RULE: &[&str] = &[
     "allow-file",
     "cert-authority",
+    "co-authored-by",
     "dry-run",
     "none-ready",
     "replica-hours",
