@@ -4,13 +4,16 @@
 //! May import: `text`, `model`, `yaml`, `syntax`, `decide`, `sim`.
 
 pub mod approval;
+pub mod behaviour;
 pub mod bundle;
 pub mod canonical;
 pub mod chain;
 pub mod code;
 pub mod drift;
+pub mod difference;
 pub mod live;
 pub mod meaning;
+pub mod pairs;
 pub mod plan;
 pub mod rollback;
 pub mod say;

@@ -44,6 +44,8 @@ pub enum Command {
     Apply(Box<Apply>),
     /// Tell how git, what was applied and what is live differ, and change nothing
     Drift(Box<Drift>),
+    /// Tell what a change of policies in git means, and what it would have done on recorded metrics
+    Diff(Box<super::gitargs::Diff>),
     /// Make an earlier generation of a target live again, and hold it until git changes
     Rollback(Rollback),
     /// Take the lock of a run that is gone away from it

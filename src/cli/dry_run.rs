@@ -107,28 +107,7 @@ impl Task<'_> {
     /// # Errors
     /// Options that mean nothing, a name that no policy has, a failure of luascale itself.
     pub fn perform(&self, terminal: &Terminal, path: &Path) -> Result<Done, Failure> {
-        if let Some(zone) = &self.samples.timezone
-            && jiff::tz::TimeZone::get(zone).is_err()
-        {
-            return Err(Failure::usage(format!("`{zone}` is no time zone"))
-                .hint("write an IANA name, such as Europe/Paris"));
-        }
-        let scenarios =
-            self.run.scenario.iter().map(|text| Scenario::parse(text)).collect::<Result<Vec<_>, String>>();
-        let options = RunOptions {
-            kind: self.run.kind.map(|kind| match kind {
-                LoopArg::Open => Loop::Open,
-                LoopArg::Closed => Loop::Closed,
-            }),
-            recorded_replicas: self.run.recorded_replicas,
-            scenarios: scenarios.map_err(Failure::usage)?,
-        };
-        let read = ReadOptions {
-            timezone: self.samples.timezone.clone(),
-            quantities: self.samples.quantities,
-            format: self.samples.samples_format,
-            ..ReadOptions::default()
-        };
+        let (read, options) = options(self.samples, self.run)?;
         let limits = Limits {
             load_ms: self.limits.load_timeout,
             tick_ms: self.limits.tick_timeout,
@@ -198,4 +177,33 @@ impl Task<'_> {
             None => failure.hint(format!("there are: {}", names.join(", "))),
         })
     }
+}
+
+/// How recordings are read and the world is simulated.
+///
+/// # Errors
+/// A time zone or a scenario that there is none of.
+pub fn options(samples: &SampleArgs, run: &RunArgs) -> Result<(ReadOptions, RunOptions), Failure> {
+    if let Some(zone) = &samples.timezone
+        && jiff::tz::TimeZone::get(zone).is_err()
+    {
+        return Err(Failure::usage(format!("`{zone}` is no time zone"))
+            .hint("write an IANA name, such as Europe/Paris"));
+    }
+    let scenarios = run.scenario.iter().map(|text| Scenario::parse(text)).collect::<Result<Vec<_>, String>>();
+    let options = RunOptions {
+        kind: run.kind.map(|kind| match kind {
+            LoopArg::Open => Loop::Open,
+            LoopArg::Closed => Loop::Closed,
+        }),
+        recorded_replicas: run.recorded_replicas,
+        scenarios: scenarios.map_err(Failure::usage)?,
+    };
+    let read = ReadOptions {
+        timezone: samples.timezone.clone(),
+        quantities: samples.quantities,
+        format: samples.samples_format,
+        ..ReadOptions::default()
+    };
+    Ok((read, options))
 }

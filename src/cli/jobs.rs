@@ -20,7 +20,7 @@ use std::time::Duration;
 pub const BASE_MEMORY: u64 = 512 << 20;
 
 /// Address space for each byte of samples: the text, its numbers, the run.
-const MEMORY_PER_SAMPLE_BYTE: u64 = 24;
+pub const MEMORY_PER_SAMPLE_BYTE: u64 = 24;
 
 /// How much longer than the VM's own deadline the process may take before it is killed.
 pub const GRACE: Duration = Duration::from_secs(3);
@@ -297,30 +297,58 @@ pub fn samples(
     given: &[PathBuf],
     read: &ReadOptions,
 ) -> Result<Vec<SampleFile>, Vec<Finding>> {
-    let mut options = read.clone();
-    options.metrics = Some(policy.metrics.iter().map(|m| m.name.value.clone()).collect());
-    let labels = policy.metrics.iter().filter_map(|m| Some((m.name.value.clone(), m.replica_label.clone()?)));
-    options.replica_labels = labels.collect();
-    if let [only] = policy.metrics.as_slice() {
-        // An answer to an expression has no name; with one metric there is no doubt whose it is.
-        options.metric = Some(only.name.value.clone());
+    let options = reading(read, &[policy]);
+    if !given.is_empty() {
+        return self::given(given, &options);
     }
+    mapped(project, &[policy], &options)
+}
+
+/// How recordings are read for policies: the metrics that they declare.
+pub fn reading(given: &ReadOptions, policies: &[&Policy]) -> ReadOptions {
+    let mut options = given.clone();
+    let metrics = || policies.iter().flat_map(|policy| &policy.metrics);
+    let mut names: Vec<String> = metrics().map(|m| m.name.value.clone()).collect();
+    names.sort();
+    names.dedup();
+    if let [only] = names.as_slice() {
+        // An answer to an expression has no name; with one metric there is no doubt whose it is.
+        options.metric = Some(only.clone());
+    }
+    options.metrics = Some(names);
+    let labels = metrics().filter_map(|m| Some((m.name.value.clone(), m.replica_label.clone()?)));
+    options.replica_labels = labels.collect();
+    options
+}
+
+/// Recordings given on the command line.
+pub fn given(paths: &[PathBuf], options: &ReadOptions) -> Result<Vec<SampleFile>, Vec<Finding>> {
     let mut samples = Vec::new();
     let mut findings = Vec::new();
-    for path in given {
+    for path in paths {
         let name = files::shown(path);
         match files::read_limited(path, files::MAX_SAMPLE) {
             Ok(bytes) => samples.push(SampleFile { name, bytes, options: options.clone(), column: None }),
             Err(why) => {
-                findings.push(Finding::error("cannot-read", format!("cannot read the samples {name}: {why}")))
+                findings
+                    .push(Finding::error("cannot-read", format!("cannot read the samples {name}: {why}")));
             }
         }
     }
-    if !given.is_empty() {
-        return if findings.is_empty() { Ok(samples) } else { Err(findings) };
-    }
-    let mapped = project.layers.samples(&policy.name.value);
-    for (layer, file) in mapped.into_iter().flat_map(|(layer, files)| files.iter().map(move |f| (layer, f))) {
+    if findings.is_empty() { Ok(samples) } else { Err(findings) }
+}
+
+/// The recordings that a configuration maps to a policy, and the files that its metrics name. Of
+/// several versions of a policy, the first one's count where they differ.
+pub fn mapped(
+    project: &Project,
+    policies: &[&Policy],
+    options: &ReadOptions,
+) -> Result<Vec<SampleFile>, Vec<Finding>> {
+    let mut samples = Vec::new();
+    let mut findings = Vec::new();
+    let entry = policies.iter().find_map(|policy| project.layers.samples(&policy.name.value));
+    for (layer, file) in entry.into_iter().flat_map(|(layer, files)| files.iter().map(move |f| (layer, f))) {
         let root = &layer.root;
         let mut options = options.clone();
         options.columns.clone_from(&file.columns);
@@ -340,8 +368,13 @@ pub fn samples(
         }
     }
     let root = &project.root;
-    for metric in &policy.metrics {
+    let mut named: Vec<&str> = Vec::new();
+    for metric in policies.iter().flat_map(|policy| &policy.metrics) {
         let MetricSource::File { path, column } = &metric.source else { continue };
+        if named.contains(&metric.name.value.as_str()) {
+            continue;
+        }
+        named.push(&metric.name.value);
         match root.read(&path.value, files::MAX_SAMPLE) {
             Ok(bytes) => {
                 let name = files::shown(&root.folder.join(&path.value));

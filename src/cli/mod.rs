@@ -9,14 +9,17 @@ mod args_apply;
 mod args_plan;
 mod cache;
 mod check;
+pub mod compare;
 mod delivery;
 mod drift;
+mod diff;
 mod dry_run;
 mod edited;
 mod explain;
 mod export;
 mod failure;
 mod files;
+mod gitargs;
 mod import;
 mod jobs;
 mod known;
@@ -38,6 +41,7 @@ mod store;
 mod targets;
 mod terminal;
 mod test;
+mod touched;
 mod watch;
 
 use crate::worker;
@@ -82,6 +86,7 @@ fn parsed() -> u8 {
         Command::Test(args) => test::run(&args, &terminal),
         Command::Apply(args) => apply::run(&args, &terminal),
         Command::Drift(args) => drift::run(&args, &terminal),
+        Command::Diff(args) => diff::run(&args, &terminal),
         Command::Rollback(args) => rollback::run(&args, &terminal),
         Command::Unlock(args) => ledger::unlock(&args, &terminal),
         Command::Ledger(args) => ledger::run(&args, &terminal),

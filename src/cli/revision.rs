@@ -8,12 +8,13 @@ use super::project::{Gathered, Project};
 use super::store::Store;
 use crate::change::Bundle;
 use crate::change::canonical::canonical;
+use crate::change::code::Code;
 use crate::git::{self, Oid, Repo, Side, Skipped};
 use crate::lua::Limits;
 use crate::model::raw::{RawTable, RawValue};
 use crate::model::{Finding, Policy};
 use crate::text::{Source, Span};
-use crate::worker::{LoadReply, LoadRequest, Lost, Worker, own_binary};
+use crate::worker::{LoadReply, LoadRequest, Lost, Studied, Worker, own_binary};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -69,6 +70,8 @@ pub struct Versioned {
     pub request: LoadRequest,
     /// The file and all that it requires.
     pub sources: Vec<Source>,
+    /// What its functions do.
+    pub code: Code,
 }
 
 impl Revision {
@@ -189,7 +192,7 @@ fn file(
             return Ok(loaded);
         }
     };
-    let LoadReply { policies, findings, sources, script, .. } = reply;
+    let Studied { loaded: LoadReply { policies, findings, sources, script, .. }, codes } = reply;
     if script && !declared {
         // A module, or a script that nothing declares: no policy.
         return Ok(loaded);
@@ -198,8 +201,8 @@ fn file(
         loaded.broken = Some(name.clone());
     }
     loaded.policies = (0..)
-        .zip(policies)
-        .map(|(index, policy)| Versioned {
+        .zip(policies.into_iter().zip(codes))
+        .map(|(index, (policy, code))| Versioned {
             id: policy.name.value.clone(),
             path: name.clone(),
             bundle: bundle(project, path, &sources, &request),
@@ -208,6 +211,7 @@ fn file(
             project: at,
             request: request.clone(),
             sources: sources.clone(),
+            code,
         })
         .collect();
     loaded.findings = findings;
@@ -221,7 +225,7 @@ pub(super) fn ask(
     binary: &Path,
     request: &LoadRequest,
     project: &Project,
-) -> Result<LoadReply, Lost> {
+) -> Result<Studied, Lost> {
     if worker.as_ref().is_some_and(Worker::is_lost) {
         *worker = None;
     }
@@ -230,7 +234,7 @@ pub(super) fn ask(
         None => worker.insert(Worker::start(binary, jobs::BASE_MEMORY)?),
     };
     let patience = Duration::from_millis(request.limits.load_ms) + jobs::GRACE;
-    worker.load(request.clone(), &project.root, patience)
+    worker.study(request.clone(), &project.root, patience)
 }
 
 /// What a policy of a file is made of, by paths from the project's folder on.
@@ -246,14 +250,15 @@ fn bundle(project: &Project, path: &Path, sources: &[Source], request: &LoadRequ
     let all = sources.iter().filter(own).chain(&request.catalogue).chain([&request.source]);
     let files: BTreeMap<String, Vec<u8>> =
         all.map(|source| (below(&source.name), source.text.as_bytes().to_vec())).collect();
-    Bundle {
-        path: below(&files::shown(path)),
-        files,
-        entry: entry.map(|entry| canonical(&table(&entry.table))),
-    }
+    Bundle { path: below(&files::shown(path)), files, entry: entry.map(|entry| entry_json(&entry.table)) }
 }
 
-/// An entry of luascale.yaml as JSON.
+/// An entry under `policies:` as canonical JSON.
+pub fn entry_json(entry: &RawTable) -> String {
+    canonical(&table(entry))
+}
+
+/// A table of luascale.yaml as JSON.
 fn table(table: &RawTable) -> Value {
     if table.fields.is_empty() && !table.list.is_empty() {
         return Value::Array(table.list.iter().map(value).collect());

@@ -5,8 +5,8 @@
 #![expect(clippy::disallowed_methods, reason = "the deadlines of policy code need a clock")]
 
 use super::runs::{self, Ran};
+use super::{CompareReply, CompareRequest, check, protocol, study};
 use super::{LoadRequest, Purpose, Reply, Request, RunReply, RunRequest};
-use super::{check, protocol};
 use crate::catalogue;
 use crate::lint::Checked;
 use crate::lua::{Clock, Modules};
@@ -29,19 +29,14 @@ pub fn serve(input: impl Read, output: impl Write) -> io::Result<()> {
     let pipe = Pipe(RefCell::new(Ends { input, output }));
     let mut program: Option<Program> = None;
     let mut checked: Option<Checked> = None;
+    let mut kept: Option<Program> = None;
     while let Some(request) = pipe.read()? {
         match request {
             Request::Load(request) => {
                 // The file before is forgotten first: its VM must not count against this one.
                 drop((program.take(), checked.take()));
                 let loaded = load(*request, &pipe);
-                pipe.write(&Reply::Loaded(Box::new(super::LoadReply {
-                    policies: loaded.policies.clone(),
-                    findings: loaded.findings.clone(),
-                    sources: loaded.sources.clone(),
-                    script: loaded.script,
-                    printed: loaded.printed.clone(),
-                })))?;
+                pipe.write(&Reply::Loaded(Box::new(study::reply(&loaded))))?;
                 program = Some(loaded);
             }
             Request::Check(request) => {
@@ -53,6 +48,21 @@ pub fn serve(input: impl Read, output: impl Write) -> io::Result<()> {
                 if let Reply::Checked(found) = reply {
                     checked = Some(*found);
                 }
+            }
+            Request::Study(request) => {
+                drop((program.take(), checked.take()));
+                let (loaded, studied) = study::study(&request, &pipe, clock());
+                pipe.write(&Reply::Studied(Box::new(studied)))?;
+                program = Some(loaded);
+            }
+            Request::Keep => kept = program.take(),
+            Request::Compare(request) => {
+                let (Some(before), Some(after)) = (&kept, &program) else {
+                    return Err(nonsense("two files to compare, of which one was never loaded"));
+                };
+                let reply = compare(before, after, *request, &pipe)?;
+                pipe.write(&Reply::Compared(Box::new(reply)))?;
+                kept = None;
             }
             Request::Run(request) => {
                 let Some(program) = &program else {
@@ -172,6 +182,28 @@ fn load<R: Read, W: Write>(request: LoadRequest, pipe: &Pipe<R, W>) -> Program {
         Err(findings) => return Program::broken(request.source, findings, request.catalogue),
     };
     Program::load(&request.source, request.entry.as_ref(), pipe, &catalogue, &request.limits, clock())
+}
+
+fn compare<R: Read, W: Write>(
+    before: &Program,
+    after: &Program,
+    request: CompareRequest,
+    pipe: &Pipe<R, W>,
+) -> io::Result<CompareReply> {
+    let mut last = Instant::now();
+    let mut broken = None;
+    let mut progress = |done: u64, total: u64| {
+        if last.elapsed() >= PROGRESS_EVERY {
+            last = Instant::now();
+            broken = pipe.write(&Reply::Progress { done, total }).err().or(broken.take());
+        }
+    };
+    let reply = study::compare(before, after, request, &mut progress);
+    match (broken, reply) {
+        (Some(error), _) => Err(error),
+        (None, Some(reply)) => Ok(reply),
+        (None, None) => Err(nonsense("a policy that the file does not have")),
+    }
 }
 
 fn run<R: Read, W: Write>(

@@ -11,9 +11,12 @@ pub mod parent;
 pub mod protocol;
 mod recordings;
 pub mod runs;
+pub mod study;
 
 pub use parent::{Lost, Worker, own_binary};
 
+use crate::change::behaviour::Compared;
+use crate::change::code::Code;
 use crate::lint::{Assumptions, Checked};
 use crate::lua::Limits;
 use crate::model::{Finding, Policy};
@@ -38,6 +41,12 @@ pub enum Request {
     Load(Box<LoadRequest>),
     /// Load a file, and lint it.
     Check(Box<CheckRequest>),
+    /// Load a file, and read what its functions do.
+    Study(Box<LoadRequest>),
+    /// Keep the file that is loaded, to be compared with the next one. Nothing is answered.
+    Keep,
+    /// Run a policy of the file that was kept and one of the file that is loaded.
+    Compare(Box<CompareRequest>),
     /// The module that the child needs.
     Module(Result<Source, String>),
     /// Run a policy of the file that is loaded.
@@ -81,6 +90,10 @@ pub enum Reply {
     Loaded(Box<LoadReply>),
     /// The file is loaded, as far as it can be, and linted.
     Checked(Box<Checked>),
+    /// The file is loaded, or cannot be, and its functions are read.
+    Studied(Box<Studied>),
+    /// Two policies have been run.
+    Compared(Box<CompareReply>),
     /// A run goes on.
     Progress {
         /// Ticks done.
@@ -105,6 +118,39 @@ pub struct LoadReply {
     pub script: bool,
     /// What it printed while loading.
     pub printed: Vec<String>,
+}
+
+/// A loaded file and what its functions do.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Studied {
+    /// The file.
+    pub loaded: LoadReply,
+    /// What the functions of each of its policies do, in their order.
+    pub codes: Vec<Code>,
+}
+
+/// Two policies to run on the same recordings.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct CompareRequest {
+    /// Index of the older one among the policies of the file that was kept.
+    pub before: u32,
+    /// Index of the newer one among the policies of the file that is loaded.
+    pub after: u32,
+    /// The recordings.
+    pub samples: Vec<SampleFile>,
+    /// How the world is simulated.
+    pub options: RunOptions,
+}
+
+/// How they behaved, or why that cannot be told.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct CompareReply {
+    /// One a recording; none where the samples cannot be read.
+    pub compared: Vec<Compared>,
+    /// What was found in the samples.
+    pub findings: Vec<Finding>,
+    /// The texts that the findings point into.
+    pub sources: Vec<Source>,
 }
 
 /// A policy to run.

@@ -5,7 +5,10 @@
 #![expect(clippy::disallowed_methods, reason = "this is where processes are started and waited for")]
 
 use super::protocol;
-use super::{CheckRequest, LoadReply, LoadRequest, Reply, Request, RunReply, RunRequest};
+use super::{
+    CheckRequest, CompareReply, CompareRequest, LoadReply, LoadRequest, Reply, Request, RunReply, RunRequest,
+    Studied,
+};
 use crate::lint::Checked;
 use crate::lua::Modules;
 use std::io::{self, Read};
@@ -115,7 +118,7 @@ impl Worker {
             match self.receive(end, patience)? {
                 Reply::Need(name) => self.send(Request::Module(modules.find(&name)))?,
                 Reply::Loaded(loaded) => return Ok(*loaded),
-                Reply::Checked(_) | Reply::Progress { .. } | Reply::Ran(_) => {
+                _ => {
                     return Err(self.give_up(out_of_turn()));
                 }
             }
@@ -138,9 +141,60 @@ impl Worker {
             match self.receive(end, patience)? {
                 Reply::Need(name) => self.send(Request::Module(modules.find(&name)))?,
                 Reply::Checked(checked) => return Ok(*checked),
-                Reply::Loaded(_) | Reply::Progress { .. } | Reply::Ran(_) => {
+                _ => {
                     return Err(self.give_up(out_of_turn()));
                 }
+            }
+        }
+    }
+
+    /// Loads a file and reads what its functions do; the child asks for what it requires.
+    ///
+    /// # Errors
+    /// Where the child ended or did not answer within `patience`.
+    pub fn study(
+        &mut self,
+        request: LoadRequest,
+        modules: &dyn Modules,
+        patience: Duration,
+    ) -> Result<Studied, Lost> {
+        let end = Instant::now() + patience;
+        self.send(Request::Study(Box::new(request)))?;
+        loop {
+            match self.receive(end, patience)? {
+                Reply::Need(name) => self.send(Request::Module(modules.find(&name)))?,
+                Reply::Studied(studied) => return Ok(*studied),
+                _ => return Err(self.give_up(out_of_turn())),
+            }
+        }
+    }
+
+    /// Keeps the file that was loaded last, to be compared with the next one.
+    ///
+    /// # Errors
+    /// Where the child ended.
+    pub fn keep(&mut self) -> Result<(), Lost> {
+        self.send(Request::Keep)
+    }
+
+    /// Runs a policy of the file that was kept and one of the file that was loaded last on the
+    /// same recordings. The kept file is forgotten.
+    ///
+    /// # Errors
+    /// Where the child ended or did not answer within `patience`.
+    pub fn compare(
+        &mut self,
+        request: CompareRequest,
+        patience: Duration,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<CompareReply, Lost> {
+        let end = Instant::now() + patience;
+        self.send(Request::Compare(Box::new(request)))?;
+        loop {
+            match self.receive(end, patience)? {
+                Reply::Progress { done, total } => progress(done, total),
+                Reply::Compared(compared) => return Ok(*compared),
+                _ => return Err(self.give_up(out_of_turn())),
             }
         }
     }
@@ -161,7 +215,7 @@ impl Worker {
             match self.receive(end, patience)? {
                 Reply::Progress { done, total } => progress(done, total),
                 Reply::Ran(ran) => return Ok(*ran),
-                Reply::Need(_) | Reply::Loaded(_) | Reply::Checked(_) => {
+                _ => {
                     return Err(self.give_up(out_of_turn()));
                 }
             }
