@@ -6,6 +6,7 @@
 
 use luascale::catalogue::{Signal, Table};
 use luascale::config;
+use luascale::lint::changed::{ChangeView, ChangedPolicy};
 use luascale::lint::online::{DeclaredSecret, OnlineFacts, OnlineView};
 use luascale::lint::page::{Block, FixKind, Page};
 use luascale::lint::rules::{RULES, Rule};
@@ -17,7 +18,7 @@ use luascale::sim::RunOptions;
 use luascale::sim::cases::read_cases;
 use luascale::sim::samples::{self, ReadOptions};
 use luascale::text::{LineIndex, Source};
-use luascale::worker::{CheckRequest, LoadRequest, Purpose, RunRequest, SampleFile, check, runs};
+use luascale::worker::{CheckRequest, LoadRequest, Purpose, RunRequest, SampleFile, check, runs, study};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -174,11 +175,44 @@ fn found(files: &[Source]) -> Vec<Finding> {
         let view = OnlineView { policies: &policies, secrets: &secrets, facts };
         findings.extend(lint::online::online(&view));
     }
+    if let Some(last) = checked.last_mut() {
+        last.findings.extend(changed(files));
+    } else {
+        findings.extend(changed(files));
+    }
     let settings = Settings::default();
     let group = lint::Group { files: &checked, settings: &settings, configs: Vec::new(), whole: true };
     let today = jiff::civil::date(2026, 11, 25);
     findings.extend(lint::review(&[group], today).findings());
     findings
+}
+
+/// What is found in the change from the blocks named `before` to the others.
+fn changed(files: &[Source]) -> Vec<Finding> {
+    let named = |name: &str| files.iter().find(|f| *f.name == *name);
+    let none = |_: &str| Err("there is no such file".to_string());
+    let study = |source: &Source| {
+        let source = Source::new(MAIN, source.text.clone());
+        let limits = Limits { load_ms: 20_000, ..Limits::default() };
+        let request = LoadRequest { source, entry: None, catalogue: Vec::new(), limits };
+        let (_, studied) = study::study(&request, &Found(&none), Arc::new(|| 0));
+        let policy = studied.loaded.policies.first().expect("one policy that loads").clone();
+        (policy, studied.codes[0].clone())
+    };
+    let pair = named("before").zip(named(MAIN));
+    let studied = pair.map(|(before, after)| (study(before), study(after)));
+    let changes = studied.as_ref().map(|((p, c), (q, d))| {
+        meaning::compare(Version { policy: p, code: c }, Version { policy: q, code: d })
+    });
+    let guards = |source: &Source| luascale::cli::changed::guards(&config::parse(source).0, source);
+    let settings = named("before.yaml").zip(named("luascale.yaml")).map(|(a, b)| (guards(a), guards(b)));
+    let mut view = ChangeView::default();
+    if let (Some((before, after)), Some(((old, _), (new, _))), Some(changes)) = (pair, &studied, &changes) {
+        view.policies.push(ChangedPolicy { policy: new, source: after, before: old, changes });
+        view.files.push((Some(before), after));
+    }
+    view.configurations.extend(settings.iter().map(|(a, b)| (a, b)));
+    lint::changed::changed(&view, &|_| true)
 }
 
 /// Modules found by a function.

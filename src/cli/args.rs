@@ -146,6 +146,10 @@ pub struct Check {
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "")]
     #[arg(help_heading = "Input")]
     pub samples: Option<Vec<String>>,
+    /// Only what changed since this revision, and what the change itself weakens; a range A..B names
+    /// where it starts
+    #[arg(long, value_name = "REV", conflicts_with_all = ["stdin", "watch"], help_heading = "Input")]
+    pub diff: Option<String>,
     /// Check standard input, as the one PATH (which need not be there)
     #[arg(long, conflicts_with = "fix", requires = "paths", help_heading = "Input")]
     pub stdin: bool,

@@ -2,6 +2,7 @@
 
 use super::args::{Check, CheckFormat, FailOnArg};
 use super::cache::{self, Asked, Cache};
+use super::changed::Changed;
 use super::edited::Edited;
 use super::failure::{Failure, status};
 use super::project::{Gathered, Project};
@@ -56,8 +57,15 @@ fn once(args: &Check, terminal: &Terminal, binary: &Path, cache: Option<&Cache>)
     if args.stdin {
         edited.given = Some(given(args)?);
     }
-    let Gathered { projects, findings: mut unusable, mut sources, .. } =
+    let Gathered { mut projects, findings: mut unusable, mut sources, .. } =
         Project::gather(&args.paths, args.stdin)?;
+    let changed = match &args.diff {
+        Some(revision) => Some(Changed::since(revision, args.load_timeout)?),
+        None => None,
+    };
+    if let Some(changed) = &changed {
+        changed.restrict(&mut projects);
+    }
     for name in args.select.iter().chain(&args.ignore) {
         if let Some(help) = settings::unknown(name) {
             return Err(Failure::usage(format!("no rule and no family is named {name}")).hint(help));
@@ -77,6 +85,10 @@ fn once(args: &Check, terminal: &Terminal, binary: &Path, cache: Option<&Cache>)
         return Ok(if edited.files.is_empty() { status::CLEAN } else { status::FINDINGS });
     }
     edited.write()?;
+    if let Some(changed) = &changed {
+        changed.judge(&projects, &mut checked);
+        review = work.review(&checked);
+    }
     let mut failures = Vec::new();
     if args.online {
         let asked = online::ask(args, projects, &checked)?;

@@ -17,7 +17,7 @@ use crate::sim::RunOptions;
 use crate::sim::samples::ReadOptions;
 use crate::text::Span;
 use crate::worker::{CompareRequest, Lost, SampleFile, Worker, own_binary};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -52,6 +52,8 @@ pub struct Comparison {
     pub after: Revision,
     /// The files that differ.
     pub files: Vec<FileChange>,
+    /// Files that the change touches, those too that require one that differs.
+    pub touched: BTreeSet<PathBuf>,
     /// How policies differ.
     pub difference: Difference,
     /// Of each of [`Difference::policies`], its place in both sides.
@@ -82,6 +84,7 @@ pub fn compare(
     let before = revision::load(repo, &range.before, scope, options.limits, &range.before_label)?;
     let after = revision::load(repo, &range.after, scope, options.limits, &range.after_label)?;
     let mut comparison = differences(before, after, files, options.policies);
+    comparison.touched = touched;
     comparison.difference.before.clone_from(&range.before_label);
     comparison.difference.after.clone_from(&range.after_label);
     if let Some(behaviour) = &options.behaviour {
@@ -141,7 +144,8 @@ pub fn differences(
     sources
         .extend(before.sources.iter().filter(|s| !after.sources.iter().any(|t| t.name == s.name)).cloned());
     let difference = Difference { policies, skipped, broken, ..Difference::default() };
-    Comparison { before, after, files, difference, pairs, findings, sources }
+    let touched = BTreeSet::new();
+    Comparison { before, after, files, touched, difference, pairs, findings, sources }
 }
 
 fn candidates(revision: &Revision) -> Vec<Candidate<'_>> {

@@ -8,6 +8,7 @@ mod args;
 mod args_apply;
 mod args_plan;
 mod cache;
+pub mod changed;
 mod check;
 pub mod compare;
 mod delivery;

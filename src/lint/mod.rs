@@ -5,6 +5,7 @@
 //! elsewhere. May import: `text`, `model`, `syntax`, `decide`, `sim`.
 
 pub mod baseline;
+pub mod changed;
 pub mod fix;
 pub mod intervals;
 pub mod online;
@@ -57,6 +58,8 @@ pub enum Check {
     Dated(fn(&PolicyView<'_>, Date, &mut Sink<'_>)),
     /// A policy's runs on recorded metrics.
     Run(fn(&RunView<'_>, &mut Sink<'_>)),
+    /// A change in git.
+    Change(fn(&changed::ChangeView<'_>, &mut Sink<'_>)),
     /// What servers say about all policies of a check.
     Online(fn(&online::OnlineView<'_>, &mut Sink<'_>)),
 }

@@ -164,6 +164,6 @@ fn looked(file: &Checked, check: Check) -> bool {
         Check::Policy(_) | Check::Query(_) | Check::Set(_) | Check::Dated(_) => {
             !file.policies.is_empty() && !broken()
         }
-        Check::Run(_) | Check::Online(_) => false,
+        Check::Run(_) | Check::Change(_) | Check::Online(_) => false,
     }
 }

@@ -3,6 +3,7 @@
 //! The list is sorted by identifier; `tests/rules.rs` holds it against the folder `rules/`.
 
 mod ast;
+mod changed;
 mod counters;
 mod dynamics;
 mod expressions;
@@ -87,6 +88,7 @@ rules! {
     "both-ways" Check::Policy(pairs::both_ways),
     "bounds-crossed" Check::Elsewhere,
     "cannot-read" Check::Elsewhere,
+    "ceiling-raised" Check::Change(changed::ceiling_raised),
     "changed-outer-table" Check::Tree(sandbox::changed_outer),
     "clock-change" Check::Dated(schedules::clock_change),
     "compare-nan" Check::Tree(expressions::compare_nan),
@@ -113,7 +115,9 @@ rules! {
     "fallback-above-max" Check::Elsewhere,
     "flap-margin" Check::Policy(pairs::flap_margin),
     "flapping" Check::Run(runs::flapping),
+    "floor-lowered" Check::Change(changed::floor_lowered),
     "foreign-syntax" Check::Elsewhere,
+    "guard-removed" Check::Change(changed::guard_removed),
     "held-step" Check::Policy(pairs::held_step),
     "hidden-engine-name" Check::Tree(names::hidden_engine_name),
     "hidden-rule" Check::Policy(pairs::hidden_rule),
@@ -141,6 +145,9 @@ rules! {
     "never-read" Check::Tree(names::never_read),
     "never-set" Check::Tree(names::never_set),
     "never-wakes" Check::Policy(reads::never_wakes),
+    "new-host" Check::Change(changed::new_host),
+    "new-secret" Check::Change(changed::new_secret),
+    "new-suppression" Check::Change(changed::new_suppression),
     "nil-entry" Check::Elsewhere,
     "not-a-metric" Check::Elsewhere,
     "not-in-script" Check::Elsewhere,
@@ -231,6 +238,7 @@ rules! {
     "useless-entry" Check::Elsewhere,
     "useless-field" Check::Elsewhere,
     "wants-more-than-max" Check::Run(runs::wants_more_than_max),
+    "weaker-settings" Check::Change(changed::weaker_settings),
     "wide-tolerance" Check::Policy(timing::wide_tolerance),
     "window-under-interval" Check::Query(queries::window_under_interval),
     "wrong-arguments" Check::Tree(library::wrong_arguments),

@@ -1,0 +1,163 @@
+//! `check --diff`: what of a check a change touches, and what the change itself weakens. May
+//! import: everything.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "files of the disk are known by their paths in the repository"
+)]
+
+use super::compare::{Comparison, Options, compare};
+use super::failure::Failure;
+use super::files;
+use super::project::Project;
+use crate::config::{Config, FailOn};
+use crate::git::{self, Repo};
+use crate::lint::changed::{ChangeView, ChangedPolicy, Guards, changed};
+use crate::lint::{Checked, rules};
+use crate::lua::Limits;
+use crate::model::Finding;
+use crate::syntax::Parsed;
+use crate::text::Source;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// A change, from a revision to the work tree.
+pub struct Changed {
+    comparison: Comparison,
+    /// The work tree, with every link followed.
+    root: PathBuf,
+}
+
+impl Changed {
+    /// What changed since a revision; of a range, since where it starts.
+    ///
+    /// # Errors
+    /// Where there is no such revision, or no work tree.
+    pub fn since(revision: &str, load_ms: u64) -> Result<Changed, Failure> {
+        let repo = Repo::discover(Path::new("."))?;
+        let start = match revision.split_once("..") {
+            // From the merge base, as a pull request is seen.
+            Some((_, rest)) if rest.starts_with('.') => repo.range(Some(revision))?.before,
+            Some((start, _)) => git::Side::Commit(repo.resolve(start)?.id),
+            None => git::Side::Commit(repo.resolve(revision)?.id),
+        };
+        let mut range = repo.range(Some(&start.commit().map_or_else(String::new, |id| id.to_string())))?;
+        range.before_label = git::shown(revision);
+        let limits = Limits { load_ms, ..Limits::default() };
+        let options = Options { paths: &[], policies: &[], limits, behaviour: None };
+        let comparison = compare(&repo, &range, &options, &|_| {})?;
+        let folder = repo.folder();
+        let root = std::fs::canonicalize(folder)
+            .map_err(|e| Failure::environment(format!("cannot enter {}: {e}", files::shown(folder))))?;
+        Ok(Changed { comparison, root })
+    }
+
+    /// The path of a file of the disk in the repository.
+    fn path(&self, file: &Path) -> Option<PathBuf> {
+        Some(std::fs::canonicalize(file).ok()?.strip_prefix(&self.root).ok()?.to_path_buf())
+    }
+
+    /// Leaves the files that the change touches.
+    pub fn restrict(&self, projects: &mut [Project]) {
+        for project in projects {
+            project
+                .files
+                .retain(|file| self.path(file).is_some_and(|path| self.comparison.touched.contains(&path)));
+            // What the rest of the project is, is not looked at.
+            project.whole = false;
+        }
+    }
+
+    /// Adds what the change itself is found to weaken to the files of a check.
+    pub fn judge(&self, projects: &[Project], checked: &mut [Vec<Checked>]) {
+        let comparison = &self.comparison;
+        let mut view = ChangeView::default();
+        for (policy, pair) in comparison.difference.policies.iter().zip(&comparison.pairs) {
+            let old = pair.before.and_then(|at| comparison.before.policies.get(at));
+            let new = pair.after.and_then(|at| comparison.after.policies.get(at));
+            let (Some(old), Some(new)) = (old, new) else { continue };
+            let changes = policy.changes.as_slice();
+            let source = &new.request.source;
+            view.policies.push(ChangedPolicy { policy: &new.policy, source, before: &old.policy, changes });
+        }
+        let before = |path: &str| comparison.before.sources.iter().find(|s| *s.name == *path);
+        for file in &comparison.files {
+            let Some(after) = &file.after else { continue };
+            let name = git::shown_path(after);
+            let Some(source) = comparison.after.sources.iter().find(|s| *s.name == *name) else { continue };
+            if name.ends_with(".lua") || name.ends_with(".luau") {
+                let old = file.before.as_ref().and_then(|path| before(&git::shown_path(path)));
+                view.files.push((old, source));
+            }
+        }
+        let guarded: Vec<(Guards, Guards)> = comparison
+            .after
+            .projects
+            .iter()
+            .filter_map(|project| {
+                let folder = &project.root.folder;
+                let old = comparison.before.projects.iter().find(|old| old.root.folder == *folder)?;
+                let (a, b) = (old.config_source.as_ref()?, project.config_source.as_ref()?);
+                Some((guards(&old.config, a), guards(&project.config, b)))
+            })
+            .collect();
+        view.configurations.extend(guarded.iter().map(|(a, b)| (a, b)));
+        let findings = changed(&view, &|id| rules::rule(id).is_some());
+        self.place(findings, projects, checked);
+    }
+
+    /// Gives findings to the files that they are about, by the names that the check has for them.
+    fn place(&self, findings: Vec<Finding>, projects: &[Project], checked: &mut [Vec<Checked>]) {
+        let mut names: BTreeMap<String, (usize, Source)> = BTreeMap::new();
+        let mut name = |at: usize, source: &Source, path: &Path| {
+            if let Some(path) = self.path(path) {
+                names.insert(git::shown_path(&git::from_path(&path)), (at, source.clone()));
+            }
+        };
+        for (at, (project, files)) in projects.iter().zip(checked.iter()).enumerate() {
+            if let Some(source) = &project.config_source {
+                name(at, source, &project.root.folder.join(crate::config::FILE_NAME));
+            }
+            for source in files.iter().flat_map(|file| &file.sources) {
+                name(at, source, Path::new(&*source.name));
+            }
+        }
+        for mut finding in findings {
+            let Some(label) = finding.labels.first_mut() else { continue };
+            let Some((at, source)) = names.get(&*label.source) else { continue };
+            label.source = source.name.clone();
+            let Some(files) = checked.get_mut(*at) else { continue };
+            match files.iter_mut().find(|file| file.sources.iter().any(|s| s.name == source.name)) {
+                Some(file) => file.findings.push(finding),
+                None => files.push(Checked {
+                    policies: Vec::new(),
+                    findings: vec![finding],
+                    sources: vec![source.clone()],
+                    parsed: Parsed::default(),
+                }),
+            }
+        }
+    }
+}
+
+/// What a configuration guards with.
+pub fn guards(config: &Config, source: &Source) -> Guards {
+    let strictness = match config.lint.fail_on {
+        Some(FailOn::Note) => 3,
+        None | Some(FailOn::Warning) => 2,
+        Some(FailOn::Error) => 1,
+        Some(FailOn::Never) => 0,
+    };
+    let approval = config.approval.as_ref();
+    Guards {
+        source: source.clone(),
+        select: config.lint.select.clone(),
+        ignore: config.lint.ignore.clone(),
+        strictness,
+        baseline: config.lint.baseline.clone(),
+        rules: config.lint.rules.iter().map(|rule| rule.value.clone()).collect(),
+        branch: approval.and_then(|a| a.branch.as_ref()).map(|branch| branch.value.clone()),
+        reviews: approval.and_then(|a| a.reviews),
+        secrets: config.secrets.iter().map(|s| (s.name.clone(), s.hosts.clone())).collect(),
+    }
+}
