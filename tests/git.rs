@@ -371,6 +371,11 @@ fn both_versions_run_on_the_mapped_recording() {
     says(&repo.diff(&["--format", "markdown"]), 0, &["xychart-beta"]);
     let (_, json) = repo.diff(&["--format", "json"]);
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/schema/diff.schema.json");
+    let schema: serde_json::Value = serde_json::from_slice(&std::fs::read(schema).unwrap()).unwrap();
+    let wrong: Vec<String> =
+        jsonschema::validator_for(&schema).unwrap().iter_errors(&json).map(|e| e.to_string()).collect();
+    assert!(wrong.is_empty(), "{wrong:?}");
     let compared = &json["policies"][0]["behaviour"][0];
     assert_eq!(compared["first"][0]["time"], "2026-01-01T00:20:00Z");
     let (before, after) = (&compared["before"]["replica_hours"], &compared["after"]["replica_hours"]);

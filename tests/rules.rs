@@ -5,6 +5,7 @@
 #![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use luascale::catalogue::{Signal, Table};
+use luascale::change::meaning::{self, Version};
 use luascale::config;
 use luascale::lint::changed::{ChangeView, ChangedPolicy};
 use luascale::lint::online::{DeclaredSecret, OnlineFacts, OnlineView};

@@ -46,6 +46,10 @@ pub enum Command {
     Drift(Box<Drift>),
     /// Tell what a change of policies in git means, and what it would have done on recorded metrics
     Diff(Box<super::gitargs::Diff>),
+    /// Tell a policy's story, commit by commit
+    Log(super::gitargs::Log),
+    /// Find the commit from which a policy decides otherwise on a recording
+    Bisect(Box<super::gitargs::Bisect>),
     /// Make an earlier generation of a target live again, and hold it until git changes
     Rollback(Rollback),
     /// Take the lock of a run that is gone away from it
@@ -84,7 +88,7 @@ pub enum Colour {
 pub struct SampleArgs {
     /// Recorded metrics (CSV, JSON lines, Prometheus query_range JSON, YAML, Parquet), instead of
     /// those that luascale.yaml maps; may be given several times
-    #[arg(long, short, value_name = "FILE")]
+    #[arg(long, short, visible_alias = "sample", value_name = "FILE")]
     pub samples: Vec<PathBuf>,
     /// Time zone of times that are written without one
     #[arg(long, value_name = "ZONE")]

@@ -77,3 +77,58 @@ pub enum DiffFormat {
     /// One page that works offline.
     Html,
 }
+
+/// `luascale log`.
+#[derive(Debug, Args)]
+pub struct Log {
+    /// The policy, by the name that it has at the newest commit
+    #[arg(value_name = "POLICY")]
+    pub policy: String,
+    /// The newest commit [default: HEAD]
+    #[arg(value_name = "REVISION")]
+    pub revision: Option<String>,
+    /// What to print
+    #[arg(long, value_enum, default_value_t = LogFormat::Text, value_name = "FORMAT", help_heading = "Output")]
+    pub format: LogFormat,
+    /// Where to write it, instead of standard output
+    #[arg(long, short, value_name = "FILE", help_heading = "Output")]
+    pub output: Option<PathBuf>,
+    /// Draw with ASCII characters alone
+    #[arg(long, help_heading = "Output")]
+    pub ascii: bool,
+}
+
+/// What `log` prints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people, in a terminal.
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// `luascale bisect`.
+#[derive(Debug, Args)]
+pub struct Bisect {
+    /// The policy, by the name that it has at the newest commit
+    #[arg(value_name = "POLICY")]
+    pub policy: String,
+    /// The newest commit [default: HEAD]
+    #[arg(value_name = "REVISION")]
+    pub revision: Option<String>,
+    /// The tick that decides, in UTC: 08:15, "Nov 29 15:00", 2026-11-29T15:00:00Z
+    #[arg(long, value_name = "TIME")]
+    pub at: String,
+    /// What is expected of it: replicas >= 10
+    #[arg(long, value_name = "EXPECTATION")]
+    pub expect: String,
+    /// Draw with ASCII characters alone
+    #[arg(long, help_heading = "Output")]
+    pub ascii: bool,
+    /// How the samples are read
+    #[command(flatten)]
+    pub samples: SampleArgs,
+    /// How the loop is closed
+    #[command(flatten)]
+    pub run: RunArgs,
+}

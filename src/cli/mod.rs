@@ -21,6 +21,7 @@ mod export;
 mod failure;
 mod files;
 mod gitargs;
+mod history;
 mod import;
 mod jobs;
 mod known;
@@ -39,6 +40,7 @@ mod rollback;
 mod rules;
 mod show;
 mod store;
+mod story;
 mod targets;
 mod terminal;
 mod test;
@@ -88,6 +90,8 @@ fn parsed() -> u8 {
         Command::Apply(args) => apply::run(&args, &terminal),
         Command::Drift(args) => drift::run(&args, &terminal),
         Command::Diff(args) => diff::run(&args, &terminal),
+        Command::Log(args) => history::log(&args, &terminal),
+        Command::Bisect(args) => history::bisect(&args, &terminal),
         Command::Rollback(args) => rollback::run(&args, &terminal),
         Command::Unlock(args) => ledger::unlock(&args, &terminal),
         Command::Ledger(args) => ledger::run(&args, &terminal),

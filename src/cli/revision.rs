@@ -64,6 +64,8 @@ pub struct Versioned {
     pub bundle: Bundle,
     /// Its place among the policies of its file.
     pub index: u32,
+    /// The folder that `require` starts from, from the repository's root on.
+    pub folder: PathBuf,
     /// Its project in [`Revision::projects`].
     pub project: usize,
     /// What its file is loaded from: to load it again.
@@ -208,6 +210,7 @@ fn file(
             bundle: bundle(project, path, &sources, &request),
             policy,
             index,
+            folder: project.root.folder.clone(),
             project: at,
             request: request.clone(),
             sources: sources.clone(),
@@ -235,6 +238,11 @@ pub(super) fn ask(
     };
     let patience = Duration::from_millis(request.limits.load_ms) + jobs::GRACE;
     worker.study(request.clone(), &project.root, patience)
+}
+
+/// Where a policy's modules are found in a snapshot of its side.
+pub fn root_of(policy: &Versioned, snapshot: &git::Snapshot) -> files::Root {
+    files::Root::at(&policy.folder, snapshot.clone())
 }
 
 /// What a policy of a file is made of, by paths from the project's folder on.

@@ -7,6 +7,7 @@
 
 mod authors;
 mod changes;
+mod history;
 mod range;
 mod snapshot;
 mod worktree;

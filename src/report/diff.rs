@@ -124,7 +124,7 @@ fn one(out: &mut String, policy: &Differing, layout: &Layout) {
     }
 }
 
-fn changes(out: &mut String, changes: &[Change], layout: &Layout) {
+pub(super) fn changes(out: &mut String, changes: &[Change], layout: &Layout) {
     let arrow = layout.charset.glyphs().arrow;
     let columns = layout.columns();
     let label = changes.iter().map(|c| width(&clean(&c.field))).max().unwrap_or(0).min(columns / 3);

@@ -213,7 +213,7 @@ pub fn json(difference: &Difference, findings: &[Finding], sources: &[Source]) -
     format!("{document:#}\n")
 }
 
-fn policy(policy: &Differing) -> Value {
+pub(super) fn policy(policy: &Differing) -> Value {
     let changes: Vec<Value> = policy
         .changes
         .iter()

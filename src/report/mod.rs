@@ -32,6 +32,7 @@ mod paint;
 pub mod places;
 pub mod plan;
 pub mod sarif;
+pub mod story;
 pub mod tested;
 pub mod text;
 

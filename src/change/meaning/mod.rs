@@ -232,7 +232,10 @@ impl Diff<'_> {
         let n = a.abs_diff(b);
         let price = self.hourly(n);
         let (classes, mut words): (&[Class], _) = if b > a {
-            (&[Class::Loosens, Class::Cost], format!("up to {n} more replica{}", if n == 1 { "" } else { "s" }))
+            (
+                &[Class::Loosens, Class::Cost],
+                format!("up to {n} more replica{}", if n == 1 { "" } else { "s" }),
+            )
         } else {
             (
                 &[Class::Availability, Class::Tightens],
