@@ -10,10 +10,10 @@
 pub mod chart;
 pub mod csv;
 pub mod delivered;
-pub mod drift;
 pub mod diff;
 mod diff_lines;
 pub mod diff_pages;
+pub mod drift;
 pub mod explain;
 pub mod facts;
 mod fast;
