@@ -173,6 +173,7 @@ fn shallow_clones_say_what_to_fetch() {
     git(&repo.root, &["checkout", "-q", "-b", "topic", "HEAD~2"]);
     repo.ceiling(20);
     repo.ceiling(21);
+    git(&repo.root, &["checkout", "-q", "main"]);
     for depth in ["1", "2"] {
         let clone = repo.beside(&format!("shallow{depth}"));
         let url = format!("file://{}", repo.root.display());
@@ -397,4 +398,71 @@ fn check_tells_what_a_change_weakens_and_nothing_else() {
     repo.write("deep/x.lua", "policy \"x\" { replicas = { max = 3 } }\n");
     let found = luascale(&repo.root.join("deep"), &["check", "--diff", "HEAD", "..", "--no-cache"]);
     says(&found, 1, &["ceiling-raised", "../web.lua"]);
+}
+
+#[test]
+fn a_story_goes_over_merges_renames_and_commits_that_do_not_load() {
+    let repo = Repo::new();
+    repo.ceiling(11);
+    repo.write("web.lua", "policy \"web\" {");
+    repo.commit("Broken");
+    repo.ceiling(12);
+    git(&repo.root, &["checkout", "-q", "-b", "topic"]);
+    repo.ceiling(20);
+    git(&repo.root, &["checkout", "-q", "main"]);
+    repo.write("other.txt", "x");
+    repo.commit("Beside");
+    git(&repo.root, &["merge", "-q", "--no-ff", "-m", "Merge", "topic"]);
+    git(&repo.root, &["mv", "web.lua", "shop.lua"]);
+    repo.write("shop.lua", &POLICY.replace("\"web\"", "\"shop\"").replace("max = 10", "max = 20"));
+    repo.commit("Rename");
+    let found = luascale(&repo.root, &["log", "shop"]);
+    says(
+        &found,
+        0,
+        &[
+            "Rename",
+            "renamed from web",
+            "12 → 20",
+            "10 → 11",
+            "does not load here: skipped",
+            "added: replicas 2 to 10",
+        ],
+    );
+    assert!(!found.1.contains("Beside") && !found.1.contains("Merge"), "{}", found.1);
+    says(&luascale(&repo.root, &["log", "shpo"]), 64, &["did you mean shop?"]);
+}
+
+#[test]
+fn the_commit_that_changed_a_decision_is_found() {
+    let repo = Repo::new();
+    let rows: String = (0..30).map(|at| format!("2026-01-01T00:{at:02}:00Z,3,4\n")).collect();
+    std::fs::write(repo.beside("day.csv"), format!("time,cpu,replicas\n{rows}")).unwrap();
+    for max in [9, 8] {
+        repo.ceiling(max);
+    }
+    let guilty = repo.ceiling(5);
+    repo.ceiling(4);
+    let args = [
+        "bisect",
+        "web",
+        "--sample",
+        "../day.csv",
+        "--at",
+        "00:20",
+        "--expect",
+        "replicas >= 8",
+        "--loop",
+        "closed",
+    ];
+    let found = luascale(&repo.root, &args);
+    says(&found, 1, &["no longer holds", &guilty[..9], "8 → 5"]);
+    says(
+        &luascale(
+            &repo.root,
+            &["bisect", "web", "--sample", "../day.csv", "--at", "00:20", "--expect", "cpu > 3"],
+        ),
+        64,
+        &["replicas >= 10"],
+    );
 }

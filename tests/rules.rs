@@ -36,7 +36,8 @@ struct Example {
 }
 
 /// Languages of blocks that are no Lua, and the names of their files.
-const OTHERS: [(&str, &str); 8] = [
+const OTHERS: [(&str, &str); 9] = [
+    ("yaml before", "before.yaml"),
     ("yaml", "luascale.yaml"),
     ("yaml online", "online.yaml"),
     ("yaml samples", "samples.yaml"),

@@ -38,12 +38,13 @@ pub fn pairs(
     let mut found: Vec<Pair> = (0..after.len()).map(|at| Pair { before: None, after: Some(at) }).collect();
     let here = |old: &Candidate<'_>| moved(old.path).unwrap_or_else(|| old.path.to_string());
     // From the surest sign to the weakest, so that none takes what a surer one would have had.
-    let signs: [&dyn Fn(&Candidate<'_>, &Candidate<'_>) -> bool; 5] = [
+    let signs: [&dyn Fn(&Candidate<'_>, &Candidate<'_>) -> bool; 6] = [
         &|old, new| old.id == new.id && here(old) == new.path,
         &|old, new| old.id == new.id,
         &|old, new| here(old) == new.path && same_target(old.policy, new.policy),
         &|old, new| same_target(old.policy, new.policy),
         &|old, new| old.code.whole == new.code.whole || same_body(old, new),
+        &|old, new| here(old) == new.path && old.policy.target.is_none() && new.policy.target.is_none(),
     ];
     for sign in signs {
         for pair in found.iter_mut().filter(|pair| pair.before.is_none()) {
