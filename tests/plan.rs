@@ -117,7 +117,7 @@ fn key(keys: &Folder, name: &str, kind: &[&str]) -> (String, String) {
 fn a_plan_says_what_the_commit_has_and_the_target_does_not() {
     let repository = Repository::with(&[("luascale.yaml", CONFIG), ("web.lua", &policy("web", 10))]);
     let ran = repository.run(&["plan", "--detailed-exitcode", "-o", "plan.json"]).expect(2);
-    assert!(ran.stdout.starts_with("Plan for the directory new, generation 0, from "), "{}", ran.stdout);
+    assert!(ran.stdout.starts_with("Plan for a new directory, generation 0, from "), "{}", ran.stdout);
     assert!(ran.stdout.contains("+ create  web  web.lua  none → "), "{}", ran.stdout);
     assert!(ran.stdout.contains("\n1 to create\n"), "{}", ran.stdout);
     assert!(ran.stdout.contains("approval 1 person who did not write it"), "{}", ran.stdout);

@@ -62,6 +62,8 @@ pub enum Command {
     Import(Import),
     /// Plan what would be done to a target so that it holds what the commit has
     Plan(Box<super::args_plan::Plan>),
+    /// Check, diff and plan the commit in one step of a pipeline
+    Ci(Box<super::args_plan::Ci>),
     /// Show a plan that was kept
     Show(super::args_plan::Show),
     /// Approve the changes of a plan with an SSH key

@@ -11,6 +11,7 @@ mod cache;
 pub mod changed;
 mod check;
 pub mod compare;
+mod ci;
 mod delivery;
 mod diff;
 mod drift;
@@ -99,6 +100,7 @@ fn parsed() -> u8 {
         Command::Import(args) => import::run(&args, &terminal),
         Command::Plan(args) => plan::run(&args, &terminal),
         Command::Show(args) => show::run(&args, &terminal),
+        Command::Ci(args) => ci::run(&args, &terminal),
         Command::Approve(args) => approve::run(&args, &terminal),
         Command::Worker(args) => return serve(args.memory),
     };

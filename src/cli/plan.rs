@@ -33,7 +33,7 @@ pub fn run(args: &PlanArgs, terminal: &Terminal) -> Outcome {
     terminal.print(&text, None)?;
     let layout = terminal.layout(false, false);
     terminal.findings(&standing.findings.0, &standing.findings.1, &layout);
-    planning.notes.iter().chain(&standing.lack).for_each(|note| terminal.say(&format!("note: {note}")));
+    planning.remarks(&standing).iter().for_each(|note| terminal.say(&format!("note: {note}")));
     if let Some(status) = objections(&planning, terminal) {
         return Ok(status);
     }

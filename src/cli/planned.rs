@@ -3,19 +3,27 @@
 
 #![expect(clippy::disallowed_methods, reason = "suppressions run out by the day")]
 
+use super::args::{RunArgs, SampleArgs};
 use super::failure::Failure;
-use super::jobs;
 use super::revision::{Revision, Versioned};
+use super::{compare, dry_run, files, jobs};
+use crate::change::behaviour::Compared;
 use crate::change::canonical::{canonical, sha256};
-use crate::change::plan::{Lint, Op, Planned};
+use crate::change::difference::{Differing, Fate};
+use crate::change::live::Live;
+use crate::change::meaning::{Change, Class};
+use crate::change::plan::{Behaviour, Lint, Meaning, Op, Planned};
 use crate::config::{Config, FailOn};
+use crate::git::{Oid, Range, Repo, Side};
 use crate::lint::rules::RULES;
 use crate::lint::{self, Checked, Group, Settings};
+use crate::lua::Limits;
 use crate::model::{Finding, Level};
 use crate::syntax::Parsed;
 use crate::text::{LineIndex, Source, Span};
 use crate::worker::{CheckRequest, Worker, own_binary};
 use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// The digest of the rules of `check`: their identifiers and pages.
@@ -153,6 +161,137 @@ pub fn tell_lint(policies: &mut [Planned], revision: &Revision, linted: &Linted)
             digest: sha256(canonical(&serde_json::Value::Array(rows)).as_bytes()),
         });
     }
+}
+
+/// What it needs to tell what a change means.
+pub struct Sides<'a> {
+    /// The repository.
+    pub repo: &'a Repo,
+    /// The commit that is planned.
+    pub head: Oid,
+    /// Its policies.
+    pub revision: &'a Revision,
+    /// What is live.
+    pub live: &'a Live,
+    /// The paths that were asked for.
+    pub paths: &'a [PathBuf],
+    /// The fences.
+    pub limits: Limits,
+}
+
+/// Writes into a plan what each change means, and what both versions do on the recordings that
+/// are mapped to the policy: the version that is live is that of the commit it was applied from.
+/// Gives what cannot be told and why, a sentence each.
+///
+/// # Errors
+/// Where the repository cannot be read, or luascale itself fails.
+pub fn tell_change(policies: &mut [Planned], sides: &Sides<'_>) -> Result<Vec<String>, Failure> {
+    if policies.iter().all(|policy| policy.op == Op::None) {
+        return Ok(Vec::new());
+    }
+    let before = match sides.live.commit.as_deref().map(str::parse::<Oid>) {
+        None => Side::Empty,
+        Some(Ok(commit)) if sides.repo.commit(commit).is_ok() => Side::Commit(commit),
+        Some(_) => {
+            return Ok(vec![
+                "what is live was applied from a commit that is not in this clone, so what the changes mean is not told".into(),
+            ]);
+        }
+    };
+    let range = Range {
+        before,
+        after: Side::Commit(sides.head),
+        base: None,
+        merge_base: None,
+        before_label: "live".into(),
+        after_label: "HEAD".into(),
+    };
+    let (read, options) = dry_run::options(&mapped(), &plain())?;
+    let behaviour = Some(compare::Behaviour { samples: &[], read, options });
+    let options = compare::Options { paths: sides.paths, policies: &[], limits: sides.limits, behaviour };
+    let comparison = compare::compare(sides.repo, &range, &options, &|_| {})?;
+    let mut notes = Vec::new();
+    for policy in policies.iter_mut().filter(|policy| policy.op != Op::None) {
+        let Some(differing) = comparison.difference.policies.iter().find(|other| other.id == policy.id)
+        else {
+            continue;
+        };
+        let was = differing.was.as_ref().unwrap_or(&differing.id);
+        let old = comparison.before.policy(was).map(|version| version.bundle.digest());
+        if differing.was.is_none() && policy.before.is_some() && old != policy.before {
+            notes.push(format!(
+                "{}: what is live is not what was applied, so what its change means is not told",
+                policy.id
+            ));
+            continue;
+        }
+        policy.meaning = meaning(differing);
+        let compared = differing.behaviour.iter().flatten();
+        let summary: Vec<String> = compared.map(behaves).collect();
+        if let Some(versioned) = sides.revision.policy(&policy.id).filter(|_| !summary.is_empty()) {
+            policy.behaviour = Some(Behaviour { input: input(sides.revision, versioned), summary });
+        }
+    }
+    Ok(notes)
+}
+
+fn meaning(differing: &Differing) -> Vec<Meaning> {
+    let alone = |class: &str| vec![Meaning { class: class.to_owned(), text: differing.summary.clone() }];
+    match differing.fate {
+        Fate::Added => alone("new"),
+        Fate::Removed => alone("gone"),
+        Fate::Changed | Fate::Renamed if differing.is_cosmetic() => {
+            vec![Meaning { class: "cosmetic".into(), text: "it decides and acts as before".into() }]
+        }
+        Fate::Changed | Fate::Renamed => {
+            let class = |change: &Change| change.classes.iter().min().copied().unwrap_or(Class::Cosmetic);
+            let mut changes: Vec<&Change> = differing.changes.iter().collect();
+            changes.sort_by_key(|change| class(change));
+            changes
+                .into_iter()
+                .map(|change| Meaning {
+                    class: class(change).name().to_owned(),
+                    text: format!("{}: {}", change.field, change.words),
+                })
+                .collect()
+        }
+    }
+}
+
+/// What two versions do on a recording, in a sentence.
+fn behaves(compared: &Compared) -> String {
+    let on = compared.samples.join(", ");
+    if compared.is_same() {
+        return format!("on {on}: both want the same at each of {} ticks", compared.ticks);
+    }
+    let s = if compared.partings == 1 { "" } else { "s" };
+    let first = compared.first.first().map_or(String::new(), |parting| {
+        format!(", first at {}: {} → {} replicas", parting.time, parting.before, parting.after)
+    });
+    let (before, after) = (compared.before.replica_hours, compared.after.replica_hours);
+    format!("on {on}: {before:.1} → {after:.1} replica-hours; they part {} time{s}{first}", compared.partings)
+}
+
+/// The digest of the recordings that are mapped to a policy.
+fn input(revision: &Revision, policy: &Versioned) -> String {
+    let mut parts = Vec::new();
+    if let Some(project) = revision.projects.get(policy.project) {
+        for file in project.config.samples(&policy.id) {
+            let bytes = project.root.read(&file.path.value, files::MAX_SAMPLE);
+            parts.push(serde_json::json!([file.path.value, bytes.ok().map(|bytes| sha256(&bytes))]));
+        }
+    }
+    sha256(canonical(&serde_json::Value::Array(parts)).as_bytes())
+}
+
+/// The recordings that luascale.yaml maps, and no others.
+pub fn mapped() -> SampleArgs {
+    SampleArgs { samples: Vec::new(), timezone: None, samples_format: None, quantities: false }
+}
+
+/// The world as it was recorded.
+pub fn plain() -> RunArgs {
+    RunArgs { kind: None, recorded_replicas: None, scenario: Vec::new() }
 }
 
 /// The day in UTC, which suppressions are held against.

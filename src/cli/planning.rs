@@ -138,9 +138,6 @@ pub fn make_where(request: &Request<'_>, wanted: &dyn Fn(&Config) -> bool) -> Re
     notes.extend(
         revision.skipped.iter().map(|skipped| format!("{} is left out: {}", skipped.path, skipped.why)),
     );
-    if base.commit.is_none() {
-        notes.push("there is no commit before this one: the configuration is read from it itself".to_owned());
-    }
     let mut plan = Plan {
         format: String::new(),
         tool: Tool { version: env!("CARGO_PKG_VERSION").to_owned(), rules: planned::rule_set() },
@@ -164,6 +161,9 @@ pub fn make_where(request: &Request<'_>, wanted: &dyn Fn(&Config) -> bool) -> Re
     if request.told {
         let linted = planned::lint(&revision, &config, planned::today())?;
         planned::tell_lint(&mut plan.policies, &revision, &linted);
+        let sides =
+            planned::Sides { repo: &repo, head, revision: &revision, live: &live, paths: &paths, limits };
+        notes.extend(planned::tell_change(&mut plan.policies, &sides)?);
     }
     let plan = plan.sealed(request.now);
     Ok(Some(Made::Planned(Box::new(Planning {
@@ -206,6 +206,16 @@ impl Planning {
             head: self.head,
         };
         rules.standing(&self.repo)
+    }
+
+    /// What is to be said beside the plan: a sentence each.
+    pub fn remarks(&self, standing: &Standing) -> Vec<String> {
+        let mut remarks = self.notes.clone();
+        remarks.extend(standing.lack.clone());
+        if self.base.commit.is_none() && standing.lack.is_none() {
+            remarks.push("there is no commit before this one, so the configuration is read from it itself".into());
+        }
+        remarks
     }
 
     /// What the approvals beside a plan come to for the changes that are planned.

@@ -5,7 +5,7 @@ use super::Pair;
 use super::facts::{self, figures};
 use super::numbers::{Clock, thousands};
 use super::paint::Tone;
-use crate::model::EventKind;
+use crate::model::{EventKind, Finding, Level};
 use crate::sim::trace::Run;
 
 /// Events listed a policy.
@@ -181,6 +181,22 @@ fn chart(out: &mut String, run: &Run) {
         list(&|t| t.desired),
         list(&|t| t.bounds.min),
     ));
+}
+
+/// A finding as an item of a list, with its place in words.
+pub fn finding(finding: &Finding, place: &str) -> String {
+    let level = match finding.level {
+        Level::Error => "error",
+        Level::Warning => "warning",
+        Level::Note => "note",
+    };
+    let help = finding.help.as_ref().map_or(String::new(), |help| format!(". {}", text(help)));
+    format!("- {level} {}: {}{help} ({})\n", text(&finding.rule), text(&finding.message), text(place))
+}
+
+/// A text of anybody's choosing, for a table of another module.
+pub fn words(raw: &str) -> String {
+    text(raw)
 }
 
 /// A text of anybody's choosing as plain words: on one line, cut when long, with every

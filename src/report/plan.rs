@@ -3,6 +3,7 @@
 use super::markdown;
 use super::paint::{Tone, clean, inert, pad, width, wrap};
 use crate::change::approval::Verdict;
+use crate::change::live::Identity;
 use crate::change::plan::{Op, Plan, Planned};
 use crate::change::stale::short;
 use crate::report::Layout;
@@ -13,8 +14,7 @@ const MOST_ROWS: usize = 200;
 /// A plan for a terminal: what happens first, what it is worth last.
 pub fn text(plan: &Plan, layout: &Layout) -> String {
     let mut out = String::new();
-    let target = format!("{} {}", plan.target.kind, short(&plan.target.identity));
-    out.push_str(&Tone::Strong.paint(&format!("Plan for the {}", clean(&target))));
+    out.push_str(&Tone::Strong.paint(&format!("Plan for {}", clean(&target(plan)))));
     out.push_str(&Tone::Dim.paint(&format!(
         ", generation {}, from {}{}\n",
         plan.target.serial,
@@ -24,6 +24,7 @@ pub fn text(plan: &Plan, layout: &Layout) -> String {
     let shown: Vec<&Planned> =
         plan.policies.iter().filter(|policy| policy.op != Op::None || policy.held.is_some()).collect();
     let column = shown.iter().map(|policy| width(&clean(&policy.id))).max().unwrap_or(0).min(40);
+    let paths = shown.iter().map(|policy| width(&clean(&policy.path))).max().unwrap_or(0).min(40);
     if !shown.is_empty() {
         out.push('\n');
     }
@@ -32,7 +33,7 @@ pub fn text(plan: &Plan, layout: &Layout) -> String {
         let word = if policy.held.is_some() { "held" } else { policy.op.word() };
         let head = format!("  {mark} {word:6}  {}", pad(&clean(&policy.id), column, false));
         out.push_str(&tone.paint(&head));
-        out.push_str(&Tone::Dim.paint(&format!("  {}  {}\n", clean(&policy.path), versions(policy))));
+        out.push_str(&Tone::Dim.paint(&format!("  {}  {}\n", pad(&clean(&policy.path), paths, false), versions(policy))));
         for (what, said) in details(policy) {
             let room = layout.columns().saturating_sub(24);
             for (at, line) in wrap(&clean(&said), room).into_iter().enumerate() {
@@ -54,10 +55,9 @@ pub fn text(plan: &Plan, layout: &Layout) -> String {
 pub fn markdown(plan: &Plan) -> String {
     let word = |raw: &str| markdown::text(raw);
     let mut out = format!(
-        "### Plan: {}\n\nFor the {} `{}`, generation {}, from `{}`.\n\n",
+        "### Plan: {}\n\nFor {}, generation {}, from `{}`.\n\n",
         counts(plan),
-        word(&plan.target.kind),
-        short(&plan.target.identity).replace(['`', '\n'], ""),
+        word(&target(plan)),
         plan.target.serial,
         short(&plan.git.head).replace(['`', '\n'], "")
     );
@@ -83,6 +83,15 @@ pub fn markdown(plan: &Plan) -> String {
     out
 }
 
+/// Which target it is for.
+fn target(plan: &Plan) -> String {
+    let kind = &plan.target.kind;
+    match plan.target.identity.as_str() {
+        Identity::NEW => format!("a new {kind}"),
+        id => format!("the {kind} {}", short(id)),
+    }
+}
+
 /// What a plan comes to, in a sentence.
 pub fn counts(plan: &Plan) -> String {
     let held = plan.policies.iter().filter(|policy| policy.held.is_some()).count();
@@ -102,18 +111,17 @@ pub fn counts(plan: &Plan) -> String {
     }
 }
 
-/// Who approved, and what does not count and why.
+/// Who approved, and what does not count and why; without colours.
 pub fn approvals(verdict: &Verdict) -> String {
     let mut out = String::new();
     let (have, needed) = (verdict.approvals.len(), verdict.needed);
-    let state = match (needed, verdict.approved()) {
-        (0, _) => Tone::Dim.paint("no approval is asked for"),
-        (_, true) => Tone::Good.paint(&format!("approved: {have} of {needed}")),
-        (_, false) => Tone::Warn.paint(&format!("not approved: {have} of {needed}")),
-    };
-    out.push_str(&format!("{state}\n"));
+    out.push_str(&match (needed, verdict.approved()) {
+        (0, _) => "no approval is asked for\n".to_owned(),
+        (_, true) => format!("approved: {have} of {needed}\n"),
+        (_, false) => format!("not approved: {have} of {needed}\n"),
+    });
     for approval in &verdict.approvals {
-        out.push_str(&format!("  by {}  {}\n", clean(&approval.who), Tone::Dim.paint(&clean(&approval.by))));
+        out.push_str(&format!("  by {}  {}\n", clean(&approval.who), clean(&approval.by)));
     }
     for refused in &verdict.refused {
         out.push_str(&format!("  {} does not count: {}\n", clean(&refused.from), clean(&refused.why)));
