@@ -385,3 +385,97 @@ fn a_clone_that_is_too_shallow_says_what_to_fetch() {
     assert!(ran.stderr.contains("fetch-depth"), "{}", ran.stderr);
     clone("5").expect(0);
 }
+
+#[test]
+fn one_step_of_a_pipeline_checks_compares_and_plans() {
+    let samples = (0..60).fold(String::from("time,cpu,replicas\n"), |text, n| {
+        text + &format!("2026-11-02T08:{n:02}:00Z,{},4\n", if n > 20 { 0.95 } else { 0.4 })
+    });
+    let config = format!("{CONFIG}samples: {{ web: [ monday.csv ] }}\n");
+    let repository = Repository::with(&[
+        ("luascale.yaml", &config),
+        ("monday.csv", &samples),
+        ("web.lua", &policy("web", 5)),
+    ]);
+    repository.git(&["checkout", "-q", "-b", "change"]);
+    repository.write("web.lua", &policy("web", 60));
+    repository.commit("raise the ceiling");
+    let ran = repository.run(&["ci", "--output-dir", "reports"]).expect(0);
+    let head: String = repository.git(&["rev-parse", "HEAD"]).chars().take(7).collect();
+    assert!(ran.stdout.starts_with(&format!("luascale at {head}")), "{}", ran.stdout);
+    assert!(ran.stdout.contains("clean (exit status 0)"), "{}", ran.stdout);
+    for (line, what) in [("ok   check", "1 file"), ("ok   diff", "1 policy"), ("ok   plan", "1 to create")] {
+        assert!(
+            ran.stdout.lines().any(|l| l.starts_with(line) && l.contains(what)),
+            "{line}: {}",
+            ran.stdout
+        );
+    }
+    let read = |name: &str| repository.0.read(&format!("reports/{name}"));
+    for name in ["check.json", "check.sarif", "diff.json", "plan.json"] {
+        serde_json::from_str::<serde_json::Value>(&read(name)).unwrap_or_else(|e| panic!("{name}: {e}"));
+    }
+    assert!(read("diff.md").contains("replicas.max"), "{}", read("diff.md"));
+    assert!(read("summary.md").starts_with("## luascale: clean"), "{}", read("summary.md"));
+    assert_eq!(read("summary.txt"), ran.stdout);
+    assert!(read("diff.html").contains("<html"));
+    repository.run(&["show", "reports/plan.json"]).expect(0);
+    // What does not load fails the step, and no plan of an earlier run is left to be applied.
+    repository.write("web.lua", "policy \"web\" {");
+    repository.commit("break it");
+    let ran = repository.run(&["ci", "--output-dir", "reports"]).expect(1);
+    assert!(ran.stdout.contains("FAIL check") && ran.stdout.contains("FAIL plan"), "{}", ran.stdout);
+    assert!(!repository.0.path().join("reports/plan.json").exists());
+    // A clone without the base: the sentence, and what can be checked is checked.
+    let clones = Folder::with(&[]);
+    let url = format!("file://{}", repository.0.path().display());
+    git(
+        clones.path(),
+        "bob",
+        &["clone", "-q", "--no-single-branch", "--depth", "1", "-b", "change", &url, "one"],
+    );
+    let mut command = Command::new(env!("CARGO_BIN_EXE_luascale"));
+    command.args(["ci"]).current_dir(clones.path().join("one")).env_clear();
+    let ran = support::run(command, std::time::Duration::from_secs(120)).expect(3);
+    assert!(ran.stdout.contains("fetch-depth") && ran.stdout.contains("FAIL check"), "{}", ran.stdout);
+}
+
+#[test]
+fn who_merges_may_approve_and_who_has_a_hand_in_it_may_not() {
+    if !openssh() {
+        eprintln!("skipped: ssh-keygen is missing");
+        return;
+    }
+    let keys = Folder::with(&[]);
+    let [ann, zoe] = ["ann", "zoe"].map(|name| key(&keys, name, &["-t", "ed25519"]));
+    let signers = format!("ann@example.com {}\nzoe@example.com {}\n", ann.1, zoe.1);
+    let start = || {
+        let repository = Repository::with(&[("luascale.yaml", CONFIG), ("allowed_signers", &signers)]);
+        repository.git(&["checkout", "-q", "-b", "change"]);
+        repository.write("web.lua", &policy("web", 10));
+        repository.commit("add web");
+        repository.git(&["checkout", "-q", "main"]);
+        repository.write("other.txt", "meanwhile");
+        repository.commit("meanwhile");
+        repository
+    };
+    let approve = |repository: &Repository, key: &str| {
+        repository.plan();
+        repository.run(&["approve", "plan.json", "--key", key]).expect(0).stderr
+    };
+    let plain = start();
+    plain.git_as("ann", &["merge", "-q", "--no-ff", "-m", "merge", "change"]);
+    assert!(approve(&plain, &ann.0).contains("approved: 1 of 1"));
+    let by_hand = start();
+    by_hand.git_as("ann", &["merge", "-q", "--no-ff", "--no-commit", "change"]);
+    by_hand.write("web.lua", &policy("web", 99));
+    by_hand.commit_as("ann", "merge, and more");
+    assert!(approve(&by_hand, &ann.0).contains("author's own approval does not count"));
+    // Under another's name, and yet with her own key.
+    let signed = start();
+    signed.git(&["checkout", "-q", "change"]);
+    let key = format!("user.signingkey={}", zoe.0);
+    signed.git(&["-c", "gpg.format=ssh", "-c", &key, "commit", "-q", "-S", "--allow-empty", "-m", "signed"]);
+    let said = approve(&signed, &zoe.0);
+    assert!(said.contains("signed the commit") && said.contains("not approved: 0 of 1"), "{said}");
+}

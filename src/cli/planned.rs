@@ -19,6 +19,7 @@ use crate::lint::rules::RULES;
 use crate::lint::{self, Checked, Group, Settings};
 use crate::lua::Limits;
 use crate::model::{Finding, Level};
+use crate::sim::trace::Score;
 use crate::syntax::Parsed;
 use crate::text::{LineIndex, Source, Span};
 use crate::worker::{CheckRequest, Worker, own_binary};
@@ -268,8 +269,10 @@ fn behaves(compared: &Compared) -> String {
     let first = compared.first.first().map_or(String::new(), |parting| {
         format!(", first at {}: {} → {} replicas", parting.time, parting.before, parting.after)
     });
-    let (before, after) = (compared.before.replica_hours, compared.after.replica_hours);
-    format!("on {on}: {before:.1} → {after:.1} replica-hours; they part {} time{s}{first}", compared.partings)
+    let hours =
+        |score: &Score| score.replica_hours.map_or("unknown".to_owned(), |hours| format!("{hours:.1}"));
+    let (before, after) = (hours(&compared.before), hours(&compared.after));
+    format!("on {on}: {before} → {after} replica-hours; they part {} time{s}{first}", compared.partings)
 }
 
 /// The digest of the recordings that are mapped to a policy.

@@ -213,7 +213,9 @@ impl Planning {
         let mut remarks = self.notes.clone();
         remarks.extend(standing.lack.clone());
         if self.base.commit.is_none() && standing.lack.is_none() {
-            remarks.push("there is no commit before this one, so the configuration is read from it itself".into());
+            remarks.push(
+                "there is no commit before this one, so the configuration is read from it itself".into(),
+            );
         }
         remarks
     }

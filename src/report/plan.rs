@@ -33,7 +33,11 @@ pub fn text(plan: &Plan, layout: &Layout) -> String {
         let word = if policy.held.is_some() { "held" } else { policy.op.word() };
         let head = format!("  {mark} {word:6}  {}", pad(&clean(&policy.id), column, false));
         out.push_str(&tone.paint(&head));
-        out.push_str(&Tone::Dim.paint(&format!("  {}  {}\n", pad(&clean(&policy.path), paths, false), versions(policy))));
+        out.push_str(&Tone::Dim.paint(&format!(
+            "  {}  {}\n",
+            pad(&clean(&policy.path), paths, false),
+            versions(policy)
+        )));
         for (what, said) in details(policy) {
             let room = layout.columns().saturating_sub(24);
             for (at, line) in wrap(&clean(&said), room).into_iter().enumerate() {
