@@ -479,3 +479,57 @@ fn who_merges_may_approve_and_who_has_a_hand_in_it_may_not() {
     let said = approve(&signed, &zoe.0);
     assert!(said.contains("signed the commit") && said.contains("not approved: 0 of 1"), "{said}");
 }
+
+#[test]
+fn apply_takes_no_approval_that_does_not_count() {
+    if !openssh() {
+        eprintln!("skipped: ssh-keygen is missing");
+        return;
+    }
+    let keys = Folder::with(&[]);
+    let [ann, bob, eve] = ["ann", "bob", "eve"].map(|name| key(&keys, name, &["-t", "ed25519"]));
+    let signers = format!("ann@example.com {}\nbob@example.com {}\n", ann.1, bob.1);
+    let repository = Repository::with(&[
+        ("luascale.yaml", CONFIG),
+        ("allowed_signers", &signers),
+        (".gitignore", "live\nplan.json*\n"),
+    ]);
+    repository.write("web.lua", &policy("web", 10));
+    repository.commit("add web");
+    repository.plan();
+    let approve = |key: &str| repository.run(&["approve", "plan.json", "--key", key]).expect(0).stderr;
+    let apply = || repository.run(&["apply", "plan.json"]);
+    let refused = |why: &str| {
+        let ran = apply().expect(1);
+        let said = format!("{}{}", ran.stdout, ran.stderr);
+        assert!(said.contains("nothing was applied") && said.contains(why), "{why}: {said}");
+    };
+    refused("nobody approved it");
+    approve(&bob.0);
+    refused("author's own approval does not count");
+    approve(&eve.0);
+    refused("is not among the signers of the base");
+    approve(&ann.0);
+    apply().expect(0);
+    assert!(repository.0.path().join("live/current").exists());
+    // Eve's key comes with one commit and her change with the next, straight onto the branch: what
+    // is live knows neither.
+    repository.write("allowed_signers", &format!("{signers}eve@example.com {}\n", eve.1));
+    repository.commit_as("zoe", "add a signer");
+    repository.write("web.lua", &policy("web", 11));
+    repository.commit("raise it");
+    repository.git(&["clean", "-q", "-x", "-f", "-d", "plan.json.approvals"]);
+    let ran = repository.run(&["plan", "-o", "plan.json"]).expect(0);
+    assert!(ran.stdout.contains("replicas.max: up to 1 replica more"), "{}", ran.stdout);
+    approve(&eve.0);
+    refused("was added to the signers by this very change");
+    approve(&ann.0);
+    // Amended after it was approved.
+    repository.write("web.lua", &policy("web", 12));
+    repository.git(&["commit", "-q", "-a", "--amend", "--no-edit"]);
+    refused("git has version");
+    repository.plan();
+    refused("does not sign these changes");
+    approve(&ann.0);
+    apply().expect(0);
+}
