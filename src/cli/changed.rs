@@ -90,15 +90,18 @@ impl Changed {
                 view.files.push((old, source));
             }
         }
+        // A configuration above several projects is held against its older self once.
+        let mut seen = std::collections::HashSet::new();
         let guarded: Vec<(Guards, Guards)> = comparison
             .after
             .projects
             .iter()
-            .filter_map(|project| {
-                let folder = &project.root.folder;
-                let old = comparison.before.projects.iter().find(|old| old.root.folder == *folder)?;
-                let (a, b) = (old.config_source.as_ref()?, project.config_source.as_ref()?);
-                Some((guards(&old.config, a), guards(&project.config, b)))
+            .flat_map(|project| project.layers.iter())
+            .filter(|layer| seen.insert(layer.source.name.clone()))
+            .filter_map(|layer| {
+                let mut before = comparison.before.projects.iter().flat_map(|project| project.layers.iter());
+                let old = before.find(|old| old.root.folder == layer.root.folder)?;
+                Some((guards(&old.config, &old.source), guards(&layer.config, &layer.source)))
             })
             .collect();
         view.configurations.extend(guarded.iter().map(|(a, b)| (a, b)));
@@ -115,8 +118,8 @@ impl Changed {
             }
         };
         for (at, (project, files)) in projects.iter().zip(checked.iter()).enumerate() {
-            if let Some(source) = &project.config_source {
-                name(at, source, &project.root.folder.join(crate::config::FILE_NAME));
+            for layer in project.layers.iter() {
+                name(at, &layer.source, &layer.root.folder.join(crate::config::FILE_NAME));
             }
             for source in files.iter().flat_map(|file| &file.sources) {
                 name(at, source, Path::new(&*source.name));

@@ -3,6 +3,7 @@
 //! May import: everything.
 
 use super::files::MAX_SOURCE;
+use super::layers::Layer;
 use super::project::Project;
 use super::revision::entry_json;
 use crate::config::FILE_NAME;
@@ -26,24 +27,39 @@ pub fn touched(
     let mut found = changed.clone();
     for project in after {
         let old = before.iter().find(|old| old.root.folder == project.root.folder);
-        let gateways =
-            |p: &Project| -> Vec<String> { p.config.catalogue.iter().map(|c| c.value.clone()).collect() };
+        let gateways = |p: &Project| -> Vec<PathBuf> {
+            let of = |layer: &Layer| -> Vec<PathBuf> {
+                layer.config.catalogue.iter().map(|c| layer.root.folder.join(&c.value)).collect()
+            };
+            p.layers.iter().flat_map(of).collect()
+        };
+        let configs = |p: &Project| -> Vec<PathBuf> {
+            p.layers.iter().map(|layer| layer.root.folder.join(FILE_NAME)).collect()
+        };
         let gateways_changed = old.is_some_and(|old| gateways(old) != gateways(project))
-            || project.config.catalogue.iter().any(|c| changed.contains(&project.root.folder.join(&c.value)));
+            || gateways(project).iter().any(|path| changed.contains(path));
         // Where a configuration comes or goes, what its folder is the root of is another project.
-        let moved = old.is_none() && changed.contains(&project.root.folder.join(FILE_NAME));
+        let moved = match old {
+            None => changed.contains(&project.root.folder.join(FILE_NAME)),
+            Some(old) => configs(old) != configs(project),
+        };
         if gateways_changed || moved {
             found.extend(project.files.iter().cloned());
             found.extend(old.into_iter().flat_map(|old| old.files.iter().cloned()));
             continue;
         }
-        if let Some(old) = old.filter(|_| changed.contains(&project.root.folder.join(FILE_NAME))) {
-            let entries = |p: &Project| -> BTreeMap<String, String> {
-                p.config.policies.iter().map(|e| (e.path.value.clone(), entry_json(&e.table))).collect()
+        if let Some(old) = old.filter(|_| configs(project).iter().any(|path| changed.contains(path))) {
+            // The nearer entry of a file comes later, and counts.
+            let entries = |p: &Project| -> BTreeMap<PathBuf, String> {
+                let of = |layer: &Layer| -> Vec<(PathBuf, String)> {
+                    let entries = layer.config.policies.iter();
+                    entries.map(|e| (layer.root.folder.join(&e.path.value), entry_json(&e.table))).collect()
+                };
+                p.layers.0.iter().rev().flat_map(|layer| of(layer)).collect()
             };
             let (old, new) = (entries(old), entries(project));
             for path in old.keys().chain(new.keys()).filter(|path| old.get(*path) != new.get(*path)) {
-                found.insert(project.root.folder.join(path));
+                found.insert(path.clone());
             }
         }
         if changed.iter().any(|path| is_lua(path)) {
