@@ -122,7 +122,7 @@ fn check(
         revision.findings.iter().filter(|finding| !findings.contains(finding)).cloned().collect::<Vec<_>>(),
     );
     let layout = terminal.layout(false, false);
-    let summary = report::findings::summary(&findings, files, suppressed);
+    let summary = report::findings::summary(&findings, files, suppressed.len());
     let base = files::base();
     // Names of a commit's files start at the repository's root, wherever this runs.
     let base = report::places::Base { prefix: String::new(), ..base };
@@ -142,7 +142,7 @@ fn check(
         markdown,
         files: vec![
             ("check.json", report::findings_json(&findings, &sources)),
-            ("check.sarif", report::sarif::sarif(&findings, &sources, &base)),
+            ("check.sarif", report::sarif::sarif(&findings, &suppressed, &sources, &base)),
         ],
         ..Part::new("check", summary.trim())
     })

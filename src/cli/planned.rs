@@ -16,7 +16,7 @@ use crate::change::plan::{Behaviour, Lint, Meaning, Op, Planned};
 use crate::config::{Config, FailOn};
 use crate::git::{Oid, Range, Repo, Side};
 use crate::lint::rules::RULES;
-use crate::lint::{self, Checked, Group, Settings};
+use crate::lint::{self, Checked, Group, Settings, Suppressed};
 use crate::lua::Limits;
 use crate::model::{Finding, Level};
 use crate::sim::trace::Score;
@@ -41,8 +41,8 @@ pub struct Linted {
     pub sources: Vec<Source>,
     /// How many of them fail a check under the base's settings.
     pub failing: usize,
-    /// How many are suppressed.
-    pub suppressed: usize,
+    /// Those that are suppressed.
+    pub suppressed: Vec<Suppressed>,
     /// How many files were looked at.
     pub files: usize,
 }
@@ -74,10 +74,9 @@ pub fn lint(revision: &Revision, config: &Config, today: jiff::civil::Date) -> R
     };
     let settings =
         Settings { select: names(&config.lint.select), ignore: names(&config.lint.ignore), fail_on };
-    let review = lint::review(
-        &[Group { files: &checked, settings: &settings, configs: Vec::new(), whole: false }],
-        today,
-    );
+    let configs = revision.projects.first().map(|p| p.layers.sources().collect()).unwrap_or_default();
+    let review =
+        lint::review(&[Group { files: &checked, settings: &settings, configs, whole: false }], today);
     let mut sources: Vec<Source> = checked.into_iter().flat_map(|file| file.sources).collect();
     sources.extend(revision.sources.iter().cloned());
     sources.sort_by(|a, b| a.name.cmp(&b.name));
@@ -86,7 +85,7 @@ pub fn lint(revision: &Revision, config: &Config, today: jiff::civil::Date) -> R
         findings: review.findings(),
         sources,
         failing: review.told.iter().filter(|told| told.fails).count(),
-        suppressed: review.suppressed.len(),
+        suppressed: review.suppressed,
         files: files.len(),
     })
 }
@@ -279,8 +278,11 @@ fn behaves(compared: &Compared) -> String {
 fn input(revision: &Revision, policy: &Versioned) -> String {
     let mut parts = Vec::new();
     if let Some(project) = revision.projects.get(policy.project) {
-        for file in project.config.samples(&policy.id) {
-            let bytes = project.root.read(&file.path.value, files::MAX_SAMPLE);
+        let mapped = project.layers.samples(&policy.id);
+        for (layer, file) in
+            mapped.into_iter().flat_map(|(layer, files)| files.iter().map(move |f| (layer, f)))
+        {
+            let bytes = layer.root.read(&file.path.value, files::MAX_SAMPLE);
             parts.push(serde_json::json!([file.path.value, bytes.ok().map(|bytes| sha256(&bytes))]));
         }
     }
