@@ -3,6 +3,7 @@
 //!
 //! May import: the core.
 
+use crate::report::said;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use serde_json::Value;
 use std::fmt;
@@ -204,12 +205,12 @@ impl Cluster {
                 Err(kube::Error::Api(status)) => Failed {
                     code: status.code,
                     reason: status.reason.clone(),
-                    message: status.message.trim().to_owned(),
+                    message: said(&status.message),
                     causes: status
                         .details
                         .iter()
                         .flat_map(|d| &d.causes)
-                        .map(|c| (c.field.clone(), c.message.clone()))
+                        .map(|c| (said(&c.field), said(&c.message)))
                         .collect(),
                 },
                 Err(error) => Failed::unreachable(causes(&error)),

@@ -71,6 +71,18 @@ pub fn safe(text: &str) -> String {
     paint::inert(text.split('\n').map(paint::clean).collect::<Vec<_>>().join("\n"))
 }
 
+/// Characters kept of what a server says.
+const SAID: usize = 300;
+
+/// What a server says, as one short line that is safe to show wherever it goes.
+pub fn said(text: &str) -> String {
+    let line = safe(&text.split_whitespace().collect::<Vec<_>>().join(" "));
+    match line.char_indices().nth(SAID) {
+        None => line,
+        Some((at, _)) => format!("{}…", line.get(..at).unwrap_or_default()),
+    }
+}
+
 /// Characters shown of what an effect would send; JSON has the whole.
 const EFFECT: usize = 300;
 

@@ -5,6 +5,7 @@
 //! May import: the core.
 
 use crate::lint::online::{InputFact, SeriesFact};
+use crate::report::said;
 use promql_parser::parser::{Expr, VectorSelector};
 use promql_parser::util::{ExprVisitor, walk_expr};
 use reqwest::redirect;
@@ -205,10 +206,10 @@ fn read(status: u16, bytes: &[u8]) -> Result<Vec<SeriesFact>, Failed> {
     };
     let text = |key: &str| json.get(key).and_then(serde_json::Value::as_str);
     if text("status") != Some("success") {
-        let said = text("error").unwrap_or("it gives no reason");
+        let said = said(text("error").unwrap_or("it gives no reason"));
         return Err(match (status, text("errorType")) {
             // What the query asks for cannot be had: more than it may read counts too.
-            (400 | 422, Some("bad_data" | "execution")) => Failed::Refused(said.to_owned()),
+            (400 | 422, Some("bad_data" | "execution")) => Failed::Refused(said),
             _ => Failed::Unreachable(format!("it answers: {said} (HTTP {status})")),
         });
     }
@@ -301,6 +302,13 @@ mod tests {
         assert!(matches!(read(200, matrix), Err(Failed::Refused(_))));
         let bad = br#"{"status":"error","errorType":"bad_data","error":"parse error"}"#;
         assert_eq!(read(400, bad), Err(Failed::Refused("parse error".into())));
+        let hostile =
+            br#"{"status":"error","errorType":"execution","error":"a\u001b[31m\u202e\n::error::b"}"#;
+        let Err(Failed::Refused(told)) = read(422, hostile) else { panic!("it was refused") };
+        assert!(!told.contains(['\u{1b}', '\u{202e}', '\n']) && told.len() < 100, "{told:?}");
+        let long = format!(r#"{{"status":"error","errorType":"bad_data","error":"{}"}}"#, "y".repeat(5000));
+        let Err(Failed::Refused(told)) = read(400, long.as_bytes()) else { panic!("it was refused") };
+        assert_eq!(told.chars().count(), 301);
         for (status, body) in [
             (503, &br#"{"status":"error","errorType":"unavailable","error":"starting"}"#[..]),
             (200, b"<html>"),
