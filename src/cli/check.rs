@@ -222,12 +222,14 @@ impl Work<'_> {
     }
 }
 
-/// Hands findings to the files that they are about.
+/// Hands findings to the files that they are about; what is about none of them, a configuration, to
+/// the first.
 fn add(checked: &mut [Vec<Checked>], findings: Vec<Finding>) {
     for finding in findings {
         let about = finding.labels.first().map(|label| label.source.clone());
-        let has = |file: &&mut Checked| file.sources.iter().any(|s| Some(&s.name) == about.as_ref());
-        if let Some(file) = checked.iter_mut().flatten().find(has) {
+        let has = |file: &Checked| file.sources.iter().any(|s| Some(&s.name) == about.as_ref());
+        let at = checked.iter().flatten().position(has).unwrap_or(0);
+        if let Some(file) = checked.iter_mut().flatten().nth(at) {
             file.findings.push(finding);
         }
     }

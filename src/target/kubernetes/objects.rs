@@ -326,14 +326,14 @@ mod tests {
             bundle.files.insert("big.lua".into(), vec![b'x'; n]);
             policy("shop", "web", &bundle)
         };
-        let free = (0..MOST_BYTES).rev().step_by(1).take(4096).find(|n| with(*n).is_ok()).unwrap();
+        let free = (0..MOST_BYTES).rev().take(4096).find(|n| with(*n).is_ok()).unwrap();
         let why = with(free + 1).unwrap_err();
         assert!(why.contains("1048577 bytes") && why.contains("1 MiB"), "{why}");
     }
 
     #[test]
     fn a_journal_is_cut_between_characters() {
-        let text = "é".repeat(PIECE);
+        let text = format!("x{}", "é".repeat(PIECE));
         let pieces = pieces(&text);
         assert_eq!(pieces.len(), 3);
         assert!(pieces.iter().all(|piece| piece.len() <= PIECE));
