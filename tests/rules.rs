@@ -8,32 +8,23 @@ use luascale::catalogue::{Signal, Table};
 use luascale::change::meaning::{self, Version};
 use luascale::config;
 use luascale::lint::changed::{ChangeView, ChangedPolicy};
+use luascale::lint::examples::{Example, MAIN, examples, unmarked};
 use luascale::lint::online::{DeclaredSecret, OnlineFacts, OnlineView};
-use luascale::lint::page::{Block, FixKind, Page};
+use luascale::lint::page::{FixKind, Page};
 use luascale::lint::rules::{RULES, Rule};
 use luascale::lint::{self, Assumptions, Checked, Settings, fix};
-use luascale::lua::Limits;
+use luascale::lua::{Clock, Limits};
 use luascale::model::{Finding, Level};
 use luascale::program::Entry;
 use luascale::sim::RunOptions;
 use luascale::sim::cases::read_cases;
 use luascale::sim::samples::{self, ReadOptions};
 use luascale::text::{LineIndex, Source};
+use luascale::worker::organisation::declared;
 use luascale::worker::{CheckRequest, LoadRequest, Purpose, RunRequest, SampleFile, check, runs, study};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-/// The file that a block without a name is.
-const MAIN: &str = "policy.lua";
-
-/// Blocks that are one check: files by name, and how each is read.
-#[derive(Default, Debug)]
-struct Example {
-    files: Vec<(String, String)>,
-    /// Line of its last block in the page.
-    line: u32,
-}
 
 /// Languages of blocks that are no Lua, and the names of their files.
 const OTHERS: [(&str, &str); 9] = [
@@ -47,52 +38,6 @@ const OTHERS: [(&str, &str); 9] = [
     ("json", "samples.json"),
     ("text", "samples.txt"),
 ];
-
-/// Sorts blocks into examples, a named one with the unnamed one that follows; and what is not
-/// run, with the reason.
-fn examples(blocks: &[Block<'_>]) -> (Vec<Example>, Vec<String>) {
-    let (mut done, mut idle) = (Vec::new(), Vec::new());
-    let mut open = Example::default();
-    for block in blocks {
-        if let Some(reason) = block.language.strip_prefix("text not run: ") {
-            idle.push(reason.to_owned());
-            continue;
-        }
-        let name = match block.language {
-            "lua" => MAIN,
-            named if named.starts_with("lua ") => &named[4..],
-            other => OTHERS.iter().find(|(l, _)| *l == other).map(|(_, name)| *name).unwrap_or_else(|| {
-                panic!("line {}: a block in `{other}` is nothing that the harness can run", block.line)
-            }),
-        };
-        open.files.push((name.to_owned(), block.text.to_owned()));
-        open.line = block.line;
-        if block.language == "lua" {
-            done.push(std::mem::take(&mut open));
-        }
-    }
-    if !open.files.is_empty() {
-        done.push(open);
-    }
-    (done, idle)
-}
-
-/// A text without its marks, and the lines (from 1) that had one.
-fn unmarked(name: &str, text: &str) -> (String, BTreeSet<(String, u32)>) {
-    let mut marked = BTreeSet::new();
-    let mut out = String::new();
-    for (number, line) in (1..).zip(text.lines()) {
-        let plain = line.strip_suffix("-- !").or_else(|| line.strip_suffix("# !"));
-        if let Some(plain) = plain {
-            marked.insert((name.to_owned(), number));
-            out.push_str(plain.trim_end());
-        } else {
-            out.push_str(line);
-        }
-        out.push('\n');
-    }
-    (out, marked)
-}
 
 /// What is found in an example, and its texts.
 fn found(files: &[Source]) -> Vec<Finding> {
@@ -141,19 +86,21 @@ fn found(files: &[Source]) -> Vec<Finding> {
         .collect();
     let assumptions =
         configured.as_ref().map_or_else(Assumptions::default, |(config, _)| config.lint.assumptions());
+    let paths: Vec<String> = files.iter().map(|f| f.name.to_string()).collect();
+    let patterns = configured.iter().flat_map(|(config, _)| &config.lint.rules);
+    let named: Vec<&str> =
+        patterns.flat_map(|pattern| config::rules::named(&pattern.value, &paths)).collect();
+    let rules: Vec<Source> = files.iter().filter(|f| named.contains(&&*f.name)).cloned().collect();
+    let limits = Limits { load_ms: 20_000, ..Limits::default() };
+    findings.extend(declared(&rules, &limits, &(Arc::new(|| 0_u64) as Clock)).findings);
     let mut checked: Vec<Checked> = Vec::new();
-    for file in files.iter().filter(|f| f.name.ends_with(".lua")) {
+    for file in files.iter().filter(|f| f.name.ends_with(".lua") && !rules.contains(f)) {
         let entry = configured.as_ref().and_then(|(config, source)| {
             let found = config.policy(&file.name)?;
             Some(Entry { source: source.clone(), table: found.table.clone(), node: found.node.clone() })
         });
-        let load = LoadRequest {
-            source: file.clone(),
-            entry,
-            catalogue: catalogue.clone(),
-            limits: Limits { load_ms: 20_000, ..Limits::default() },
-        };
-        let request = CheckRequest { load, assumptions };
+        let load = LoadRequest { source: file.clone(), entry, catalogue: catalogue.clone(), limits };
+        let request = CheckRequest { load, assumptions, rules: rules.clone() };
         let (mut found, program) = check::load(&request, &Found(&modules), Arc::new(|| 0));
         for policy in (0..found.policies.len()).filter(|_| !recordings.is_empty()) {
             let request = RunRequest {
@@ -236,8 +183,8 @@ fn line(files: &[Source], finding: &Finding) -> (String, u32) {
 fn sources(example: &Example) -> (Vec<Source>, BTreeSet<(String, u32)>) {
     let mut marked = BTreeSet::new();
     let texts = example.files.iter().map(|(name, text)| {
-        let (text, lines) = unmarked(name, text);
-        marked.extend(lines);
+        let (text, lines) = unmarked(text);
+        marked.extend(lines.into_iter().map(|line| (name.clone(), line)));
         Source::new(name.as_str(), text)
     });
     (texts.collect(), marked)
@@ -324,8 +271,8 @@ fn every_page_is_true() {
             wrong.push(format!("{}.md: {why}", rule.id));
             continue;
         };
-        let (bads, idle) = examples(&page.bad);
-        let (goods, more) = examples(&page.good);
+        let sorted = |blocks| examples(blocks, &OTHERS).unwrap_or_else(|why| panic!("{}.md: {why}", rule.id));
+        let ((bads, idle), (goods, more)) = (sorted(&page.bad), sorted(&page.good));
         for reason in idle.iter().chain(&more) {
             not_run.push(format!("{}: {reason}", rule.id));
         }

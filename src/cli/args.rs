@@ -253,6 +253,9 @@ pub struct Rules {
     /// What to print
     #[arg(long, value_enum, default_value_t = RulesFormat::Text, value_name = "FORMAT")]
     pub format: RulesFormat,
+    /// Hold the rules of your organisation in this file or folder against the examples of their pages
+    #[arg(long, value_name = "PATH", conflicts_with = "format")]
+    pub test: Option<PathBuf>,
 }
 
 /// What `rules` prints.

@@ -7,7 +7,7 @@ use super::edited::Edited;
 use super::failure::{Failure, status};
 use super::project::{Gathered, Project};
 use super::terminal::Terminal;
-use super::{Outcome, files, jobs, known, online, watch};
+use super::{Outcome, files, jobs, known, online, organisation, watch};
 use crate::config::FailOn;
 use crate::lint::baseline::Texts;
 use crate::lint::{self, Checked, Group, Review, Settings, settings};
@@ -66,16 +66,19 @@ fn once(args: &Check, terminal: &Terminal, binary: &Path, cache: Option<&Cache>)
     if let Some(changed) = &changed {
         changed.restrict(&mut projects);
     }
+    let own = organisation::named(binary, &projects, &mut unusable, &mut sources)?;
+    let all: Vec<String> = own.iter().flatten().cloned().collect();
     for name in args.select.iter().chain(&args.ignore) {
-        if let Some(help) = settings::unknown(name) {
+        if let Some(help) = settings::unknown(name, &all) {
             return Err(Failure::usage(format!("no rule and no family is named {name}")).hint(help));
         }
     }
-    for project in &projects {
-        unusable.extend(unknown_names(project));
+    for (project, own) in projects.iter().zip(&own) {
+        unusable.extend(unknown_names(project, own));
         sources.extend(project.layers.sources().cloned());
     }
-    let settings: Vec<Settings> = projects.iter().map(|project| asked(project, args)).collect();
+    let settings: Vec<Settings> =
+        projects.iter().zip(own).map(|(project, own)| asked(project, args, own)).collect();
     let without = Mutex::default();
     let (projects, settings) = (&projects[..], &settings[..]);
     let work = Work { projects, settings, args, today: today(), binary, cache, without: &without };
@@ -262,12 +265,12 @@ fn given(args: &Check) -> Result<Source, Failure> {
 
 /// The day in UTC, which suppressions are held against.
 #[expect(clippy::disallowed_methods, reason = "the day comes in from here")]
-fn today() -> jiff::civil::Date {
+pub fn today() -> jiff::civil::Date {
     jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date()
 }
 
 /// What the configuration asks, the nearer over the farther, and the command line over it.
-fn asked(project: &Project, args: &Check) -> Settings {
+fn asked(project: &Project, args: &Check, own: Vec<String>) -> Settings {
     let names = |list: &[Spanned<String>]| list.iter().map(|name| name.value.clone()).collect::<Vec<_>>();
     let (mut select, mut ignore) = (Vec::new(), Vec::new());
     let layers: Vec<_> = project.layers.iter().map(|layer| &layer.config.lint).collect();
@@ -287,18 +290,18 @@ fn asked(project: &Project, args: &Check) -> Settings {
         (Some(FailOnArg::Error), _) | (None, Some(FailOn::Error)) => Some(Level::Error),
         (Some(FailOnArg::Never), _) | (None, Some(FailOn::Never)) => None,
     };
-    Settings { select, ignore, fail_on }
+    Settings { select, ignore, fail_on, own }
 }
 
 /// Names under `lint:` that are neither rules nor families.
-fn unknown_names(project: &Project) -> Vec<Finding> {
+fn unknown_names(project: &Project, own: &[String]) -> Vec<Finding> {
     let named = project.layers.iter().flat_map(|layer| {
         let lint = &layer.config.lint;
         lint.select.iter().chain(&lint.ignore).map(move |name| (&layer.source, name))
     });
     named
         .filter_map(|(source, name)| {
-            let help = settings::unknown(&name.value)?;
+            let help = settings::unknown(&name.value, own)?;
             let message = format!("no rule and no family is named `{}`", name.value);
             Some(Finding::error("unknown-rule", message).at(source, name.span, "").help(help))
         })
@@ -367,7 +370,7 @@ impl Bench<'_> {
             lint.scrape_interval.map(|_| lint.assumptions())
         });
         let assumptions = stated.map(|(_, assumptions)| assumptions).unwrap_or_default();
-        let request = CheckRequest { load, assumptions };
+        let request = CheckRequest { load, assumptions, rules: project.rules.clone() };
         let modules = Modules { project, edited: self.edited };
         // What is to be run must be loaded, so that nothing is taken from the cache.
         let cache = self.work.cache.filter(|_| self.work.args.samples.is_none());
@@ -418,7 +421,9 @@ impl Bench<'_> {
                 self.worker.insert(Worker::start(self.work.binary, memory)?)
             }
         };
-        let patience = Duration::from_millis(request.load.limits.load_ms) + jobs::GRACE;
+        // Each file of rules has as long as the file itself.
+        let times = u32::try_from(request.rules.len()).unwrap_or(u32::MAX).saturating_add(1);
+        let patience = Duration::from_millis(request.load.limits.load_ms).saturating_mul(times) + jobs::GRACE;
         worker.check(request.clone(), modules, patience)
     }
 

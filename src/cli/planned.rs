@@ -6,7 +6,7 @@
 use super::args::{RunArgs, SampleArgs};
 use super::failure::Failure;
 use super::revision::{Revision, Versioned};
-use super::{compare, dry_run, files, jobs};
+use super::{compare, dry_run, files, jobs, organisation};
 use crate::change::behaviour::Compared;
 use crate::change::canonical::{canonical, sha256};
 use crate::change::difference::{Differing, Fate};
@@ -72,8 +72,13 @@ pub fn lint(revision: &Revision, config: &Config, today: jiff::civil::Date) -> R
         Some(FailOn::Error) => Some(Level::Error),
         Some(FailOn::Never) => None,
     };
+    // So that what the files allow of the organisation's own rules is known.
+    let mut own: Vec<String> = Vec::new();
+    for project in &revision.projects {
+        own.extend(organisation::declared(&binary, &project.rules)?.rules.into_iter().map(|rule| rule.id));
+    }
     let settings =
-        Settings { select: names(&config.lint.select), ignore: names(&config.lint.ignore), fail_on };
+        Settings { select: names(&config.lint.select), ignore: names(&config.lint.ignore), fail_on, own };
     let configs = revision.projects.first().map(|p| p.layers.sources().collect()).unwrap_or_default();
     let review =
         lint::review(&[Group { files: &checked, settings: &settings, configs, whole: false }], today);
@@ -97,13 +102,19 @@ fn one(
     file: &Versioned,
     config: &Config,
 ) -> Result<Checked, Failure> {
-    let request = CheckRequest { load: file.request.clone(), assumptions: config.lint.assumptions() };
     let failed = || Failure::bug(format!("the project of {} is not there", file.path));
-    let root = &revision.projects.get(file.project).ok_or_else(failed)?.root;
+    let project = revision.projects.get(file.project).ok_or_else(failed)?;
+    let root = &project.root;
     if worker.as_ref().is_some_and(Worker::is_lost) {
         *worker = None;
     }
-    let patience = Duration::from_millis(file.request.limits.load_ms) + jobs::GRACE;
+    let request = CheckRequest {
+        load: file.request.clone(),
+        assumptions: config.lint.assumptions(),
+        rules: project.rules.clone(),
+    };
+    let times = u32::try_from(request.rules.len()).unwrap_or(u32::MAX).saturating_add(1);
+    let patience = Duration::from_millis(file.request.limits.load_ms).saturating_mul(times) + jobs::GRACE;
     let answer = match worker {
         Some(worker) => worker.check(request, root, patience),
         None => match Worker::start(binary, jobs::BASE_MEMORY) {

@@ -4,6 +4,7 @@
 use super::failure::Failure;
 use super::files::{self, Root};
 use super::layers::{Layer, Layers};
+use super::organisation;
 use super::store::{Given, Store};
 use crate::config;
 use crate::model::Finding;
@@ -21,6 +22,8 @@ pub struct Project {
     pub layers: Layers,
     /// The kinds of gateways that they add.
     pub catalogue: Vec<Source>,
+    /// The organisation's files of rules; they are not among `files`.
+    pub rules: Vec<Source>,
     /// The files, sorted.
     pub files: Vec<PathBuf>,
     /// Whether all files below the root are among them, so that what the configuration names and
@@ -116,22 +119,42 @@ impl Project {
             let whole = folders.iter().any(|folder| key.starts_with(folder));
             let root = store.root(&root)?;
             let usable = read.all(&configs, &mut gathered)?;
-            let (layers, catalogue) = match usable.map(|layers| (layers.catalogue(), layers)) {
+            let parts = usable
+                .map(|layers| Ok((organisation::sources(store, &layers)?, layers.catalogue()?, layers)));
+            let (rules, catalogue, layers) = match parts {
                 None => Default::default(),
-                Some((Ok(catalogue), layers)) => (layers, catalogue),
-                Some((Err(Unusable::Failure(failure)), _)) => return Err(failure),
-                Some((Err(Unusable::Config(findings, sources)), _)) => {
+                Some(Ok(parts)) => parts,
+                Some(Err(Unusable::Failure(failure))) => return Err(failure),
+                Some(Err(Unusable::Config(findings, sources))) => {
                     gathered.findings.extend(findings);
                     gathered.sources.extend(sources);
                     Default::default()
                 }
             };
-            gathered.projects.push(Project { root, layers, catalogue, files, whole });
+            let files = files.into_iter().filter(|path| !organisation::is_rules(&layers, path)).collect();
+            gathered.projects.push(Project { root, layers, catalogue, rules, files, whole });
         }
         // What is wrong in a file far up is told once.
         gathered.findings.sort_by(Finding::order);
         gathered.findings.dedup();
         Ok(gathered)
+    }
+
+    /// The organisation's files of rules that every luascale.yaml upward of a folder names.
+    ///
+    /// # Errors
+    /// A configuration that cannot be used.
+    pub fn rules_at(folder: &Path) -> Result<Vec<Source>, Failure> {
+        let store = Store::Disk;
+        let paths = store.upward(folder, config::FILE_NAME);
+        let layers: Result<Vec<_>, _> =
+            paths.iter().map(|path| Layer::read(&store, path, &[]).map(Arc::new)).collect();
+        let rules = layers.and_then(|layers| organisation::sources(&store, &Layers(layers)));
+        rules.map_err(|unusable| match unusable {
+            Unusable::Failure(failure) => failure,
+            Unusable::Config(..) => Failure::usage("the configuration cannot be used")
+                .hint("`luascale check` shows what is wrong in it"),
+        })
     }
 
     /// The entry of a file under `policies:`.

@@ -5,6 +5,7 @@
 
 mod digest;
 mod policies;
+pub mod rules;
 mod sections;
 
 pub use digest::digest;
@@ -95,7 +96,7 @@ pub struct Lint {
     pub fail_on: Option<FailOn>,
     /// File of the findings that are known already.
     pub baseline: Option<Spanned<String>>,
-    /// Files of the organisation's own rules, as globs.
+    /// Files of the organisation's own rules: globs and folders.
     pub rules: Vec<Spanned<String>>,
     /// How often Prometheus takes a sample; at least 1 s.
     pub scrape_interval: Option<Duration>,

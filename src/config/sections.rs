@@ -207,7 +207,7 @@ pub fn lint(reader: &mut Reader<'_>, node: &Node) -> Lint {
             }
             _ => {
                 let written = reader.texts(value, &what);
-                lint.rules = written.into_iter().filter_map(|glob| path(reader, glob, &what)).collect();
+                lint.rules = written.into_iter().filter_map(|glob| rules_path(reader, glob, &what)).collect();
             }
         }
     }
@@ -227,6 +227,25 @@ fn at_least_a_second(reader: &mut Reader<'_>, node: &Node, what: &str) -> Option
         Err(error) => {
             let help = "write it as `15s` or `1m`";
             reader.report("bad-duration", format!("`{what}`: {error}"), written.span, help);
+            None
+        }
+    }
+}
+
+/// A glob, or a folder, of files of rules.
+fn rules_path(reader: &mut Reader<'_>, written: Spanned<String>, what: &str) -> Option<Spanned<String>> {
+    let folder = written.value.trim_end_matches('/').to_owned();
+    let written = path(reader, Spanned::new(folder, written.span), what)?;
+    match super::rules::pattern(&written.value) {
+        Ok(_) => Some(written),
+        Err(why) => {
+            let help = "write a file, a folder, or a pattern such as `rules/*.lua`";
+            reader.report(
+                "bad-value",
+                format!("`{}` is no pattern: {why}", written.value),
+                written.span,
+                help,
+            );
             None
         }
     }

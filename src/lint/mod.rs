@@ -6,9 +6,11 @@
 
 pub mod baseline;
 pub mod changed;
+pub mod examples;
 pub mod fix;
 pub mod intervals;
 pub mod online;
+pub mod organisation;
 pub mod page;
 pub mod point;
 pub mod promql;

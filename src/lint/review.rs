@@ -1,7 +1,7 @@
 //! From what the rules found to what is told: rules over all policies, the rules that are wanted,
 //! suppressions; each fault once, in one order. May import: `text`, `model`.
 
-use super::rules::Rule;
+use super::rules::rule;
 use super::settings::Settings;
 use super::{Check, Checked, PolicyView, dated, set, suppress};
 use crate::model::{Finding, Level};
@@ -108,13 +108,13 @@ fn one(group: &Group<'_>, shared: Vec<Finding>, today: Date) -> (Vec<Finding>, V
     }
     let mut reasons: Vec<Option<String>> = vec![None; findings.len()];
     let mut own = Vec::new();
-    let mut hold = |source: &Source, ran: Option<&dyn Fn(&Rule) -> bool>| {
+    let mut hold = |source: &Source, ran: Option<&dyn Fn(&str) -> bool>| {
         if !suppress::may_have(source) {
             return;
         }
         let range = places.get(&*source.name).cloned().unwrap_or_default();
         let here: Vec<&Finding> = findings.get(range.clone()).unwrap_or_default().iter().collect();
-        let applied = suppress::apply(source, &here, ran.unwrap_or(&|_| false), today);
+        let applied = suppress::apply(source, &here, ran.unwrap_or(&|_| false), &settings.own, today);
         for (slot, reason) in reasons.get_mut(range).unwrap_or_default().iter_mut().zip(applied.suppressed) {
             *slot = reason.or(slot.take());
         }
@@ -127,12 +127,12 @@ fn one(group: &Group<'_>, shared: Vec<Finding>, today: Date) -> (Vec<Finding>, V
     for file in group.files {
         let Some(source) = file.sources.first() else { continue };
         seen.insert(&source.name);
-        hold(source, Some(&|rule: &Rule| settings.wants(rule.id) && looked(file, rule.check)));
+        hold(source, Some(&|id: &str| settings.wants(id) && looked_by(file, id)));
     }
-    let any = |rule: &Rule| {
+    let any = |id: &str| {
         group.whole
-            && settings.wants(rule.id)
-            && group.files.iter().all(|file| looked(file, rule.check) || file.policies.is_empty())
+            && settings.wants(id)
+            && group.files.iter().all(|file| looked_by(file, id) || file.policies.is_empty())
     };
     for (at, source) in group.configs.iter().enumerate() {
         if seen.insert(&source.name) {
@@ -155,15 +155,23 @@ fn one(group: &Group<'_>, shared: Vec<Finding>, today: Date) -> (Vec<Finding>, V
     (kept, suppressed)
 }
 
+/// Whether a rule has looked at a file. An organisation's own looks at policies.
+fn looked_by(file: &Checked, id: &str) -> bool {
+    rule(id).map_or_else(|| loads(file), |rule| looked(file, rule.check))
+}
+
 /// Whether rules of this kind have looked at a file.
 fn looked(file: &Checked, check: Check) -> bool {
-    let broken = || file.findings.iter().any(|f| f.level == Level::Error && !suppress::can_be_allowed(f));
     match check {
         Check::Elsewhere => true,
         Check::Tree(_) => file.parsed.is_sound(),
-        Check::Policy(_) | Check::Query(_) | Check::Set(_) | Check::Dated(_) => {
-            !file.policies.is_empty() && !broken()
-        }
+        Check::Policy(_) | Check::Query(_) | Check::Set(_) | Check::Dated(_) => loads(file),
         Check::Run(_) | Check::Change(_) | Check::Online(_) => false,
     }
+}
+
+/// Whether there are policies to look at.
+fn loads(file: &Checked) -> bool {
+    let broken = |f: &Finding| f.level == Level::Error && !suppress::can_be_allowed(f);
+    !file.policies.is_empty() && !file.findings.iter().any(broken)
 }

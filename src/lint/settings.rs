@@ -2,6 +2,7 @@
 
 use super::rules::{RULES, rule};
 use crate::model::finding::did_you_mean;
+use crate::model::organisation::FAMILY;
 use crate::model::{Finding, Level};
 
 /// What a configuration or a command line asks of the linter.
@@ -13,11 +14,13 @@ pub struct Settings {
     pub ignore: Vec<String>,
     /// From which level on a finding fails the check; `None`: no finding does.
     pub fail_on: Option<Level>,
+    /// Names of the organisation's own rules; their family is [`FAMILY`].
+    pub own: Vec<String>,
 }
 
 impl Default for Settings {
     fn default() -> Settings {
-        Settings { select: Vec::new(), ignore: Vec::new(), fail_on: Some(Level::Warning) }
+        Settings { select: Vec::new(), ignore: Vec::new(), fail_on: Some(Level::Warning), own: Vec::new() }
     }
 }
 
@@ -25,7 +28,12 @@ impl Settings {
     /// Whether a rule is wanted. A rule's own name says more than a tag; where both lists say the
     /// same much, it is not.
     pub fn wants(&self, id: &str) -> bool {
-        let tags = rule(id).and_then(|rule| rule.page()).map_or(&[] as &[&str], |page| &page.tags);
+        let own = self.own.iter().any(|own| own == id);
+        let tags = match rule(id).and_then(|rule| rule.page()) {
+            Some(page) => &page.tags[..],
+            None if own => &[FAMILY],
+            None => &[],
+        };
         let named = |list: &[String]| list.iter().any(|name| name == id);
         let tagged = |list: &[String]| list.iter().any(|name| name == "all" || tags.contains(&name.as_str()));
         if named(&self.ignore) {
@@ -44,10 +52,11 @@ impl Settings {
 }
 
 /// What to write instead of a name that is neither that of a rule nor a tag; `None` where it is
-/// one.
-pub fn unknown(name: &str) -> Option<String> {
+/// one. `own` are the names of the organisation's own rules.
+pub fn unknown(name: &str, own: &[String]) -> Option<String> {
     let tags = || RULES.iter().filter_map(|rule| rule.page()).flat_map(|page| page.tags.iter().copied());
-    let known = || RULES.iter().map(|rule| rule.id).chain(tags()).chain(["all"]);
+    let own = || own.iter().map(String::as_str);
+    let known = || RULES.iter().map(|rule| rule.id).chain(own()).chain(tags()).chain(["all", FAMILY]);
     if known().any(|k| k == name) {
         return None;
     }
@@ -79,9 +88,26 @@ mod tests {
 
     #[test]
     fn unknown_names_are_told_the_nearest() {
-        assert_eq!(unknown("bad-cron"), None);
-        assert_eq!(unknown("model"), None);
+        let own = ["silent-ceiling".to_owned()];
+        let unknown = |name| unknown(name, &own);
+        for known in ["bad-cron", "model", "all", "silent-ceiling", "organisation"] {
+            assert_eq!(unknown(known), None, "{known}");
+        }
         assert!(unknown("bad-corn").unwrap().contains("bad-cron"));
+        assert!(unknown("silent-celing").unwrap().contains("silent-ceiling"));
         assert!(unknown("xyzzyx").unwrap().contains("luascale rules"));
+    }
+
+    #[test]
+    fn an_organisation_s_rules_are_a_family() {
+        let settings = |ignore: &str| Settings {
+            ignore: vec![ignore.to_owned()],
+            own: vec!["silent-ceiling".to_owned()],
+            ..Settings::default()
+        };
+        assert!(settings("model").wants("silent-ceiling"));
+        assert!(!settings("organisation").wants("silent-ceiling"));
+        assert!(!settings("silent-ceiling").wants("silent-ceiling"));
+        assert!(settings("organisation").wants("bad-cron"));
     }
 }

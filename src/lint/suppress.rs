@@ -10,7 +10,7 @@
 //! May import: `text`, `model`, `yaml`, `syntax`.
 
 use super::Check;
-use super::rules::{RULES, Rule, rule};
+use super::rules::{RULES, rule};
 use super::sink::Sink;
 use crate::model::finding::did_you_mean;
 use crate::model::{Edit, Finding, Fix, Level};
@@ -139,8 +139,15 @@ pub struct Applied {
 }
 
 /// Holds the suppressions of a file against the findings in it. `ran` tells whether a rule has looked at
-/// this file: only then is an allowance that nothing needs unused.
-pub fn apply(source: &Source, all: &[&Finding], ran: &dyn Fn(&Rule) -> bool, today: Date) -> Applied {
+/// this file: only then is an allowance that nothing needs unused. `own` are the names of the
+/// organisation's own rules.
+pub fn apply(
+    source: &Source,
+    all: &[&Finding],
+    ran: &dyn Fn(&str) -> bool,
+    own: &[String],
+    today: Date,
+) -> Applied {
     let (suppressions, mut findings) = read(source);
     let mut suppressed = vec![None; all.len()];
     for one in &suppressions {
@@ -162,21 +169,22 @@ pub fn apply(source: &Source, all: &[&Finding], ran: &dyn Fn(&Rule) -> bool, tod
             }));
         }
         for named in &one.rules {
-            let Some(rule) = rule(&named.value) else {
-                findings.extend(unknown(source, one, named));
+            let id = named.value.as_str();
+            if rule(id).is_none() && !own.contains(&named.value) {
+                findings.extend(unknown(source, one, named, own));
                 continue;
-            };
+            }
             let mut used = false;
             for (finding, slot) in all.iter().zip(&mut suppressed) {
-                if can_be_allowed(finding) && finding.rule == rule.id && covers(source, one, finding) {
+                if can_be_allowed(finding) && finding.rule == id && covers(source, one, finding) {
                     (used, *slot) = (true, Some(one.reason.clone()));
                 }
             }
-            if !used && ran(rule) {
-                let stays = all.iter().any(|f| f.rule == rule.id && covers(source, one, f));
+            if !used && ran(id) {
+                let stays = all.iter().any(|f| f.rule == id && covers(source, one, f));
                 let message = match stays {
-                    true => format!("`{}` keeps the policy from loading, and cannot be allowed", rule.id),
-                    false => format!("`{}` raises nothing here", rule.id),
+                    true => format!("`{id}` keeps the policy from loading, and cannot be allowed"),
+                    false => format!("`{id}` raises nothing here"),
                 };
                 findings.extend(raise("unused-suppression", message, |f| {
                     f.at(source, named.span, "").help("remove it").fix(remove(
@@ -195,7 +203,7 @@ pub fn apply(source: &Source, all: &[&Finding], ran: &dyn Fn(&Rule) -> bool, tod
 /// What keeps a policy from loading stays: without it the check would be green, and no rule
 /// would have looked at the policy.
 pub fn can_be_allowed(finding: &Finding) -> bool {
-    let elsewhere = rule(&finding.rule).is_none_or(|rule| matches!(rule.check, Check::Elsewhere));
+    let elsewhere = rule(&finding.rule).is_some_and(|rule| matches!(rule.check, Check::Elsewhere));
     finding.level < Level::Error || !elsewhere
 }
 
@@ -207,8 +215,9 @@ fn covers(source: &Source, one: &Suppression, finding: &Finding) -> bool {
     })
 }
 
-fn unknown(source: &Source, one: &Suppression, named: &Spanned<String>) -> Option<Finding> {
-    let near = did_you_mean(&named.value, RULES.iter().map(|rule| rule.id));
+fn unknown(source: &Source, one: &Suppression, named: &Spanned<String>, own: &[String]) -> Option<Finding> {
+    let own = own.iter().map(String::as_str);
+    let near = did_you_mean(&named.value, RULES.iter().map(|rule| rule.id).chain(own));
     raise("unknown-rule", format!("no rule is named `{}`", named.value), |f| {
         let f = f.at(source, named.span, "");
         match near {

@@ -179,12 +179,12 @@ impl Said {
 }
 
 /// `1 s`, `200 ms`.
-fn time(ms: u64) -> String {
+pub(super) fn time(ms: u64) -> String {
     if ms.is_multiple_of(1000) { format!("{} s", ms / 1000) } else { format!("{ms} ms") }
 }
 
 /// `20,000,000`.
-fn grouped(number: u64) -> String {
+pub(super) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::new();
     for (i, digit) in digits.chars().enumerate() {

@@ -16,6 +16,7 @@ mod lexer;
 mod load;
 mod message;
 mod native;
+mod organisation;
 mod parts;
 mod sandbox;
 mod secret;
@@ -25,6 +26,7 @@ mod value;
 
 pub use conditions::VmConditions;
 pub use load::{Loaded, load};
+pub use organisation::RuleFile;
 
 use crate::text::Source;
 use serde::{Deserialize, Serialize};

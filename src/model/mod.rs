@@ -10,6 +10,7 @@ pub mod expr;
 pub mod finding;
 pub mod input;
 pub mod metric;
+pub mod organisation;
 pub mod policy;
 pub mod quantity;
 pub mod raw;

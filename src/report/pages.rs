@@ -2,10 +2,11 @@
 //! May import: `model`, `lint`.
 
 use super::Layout;
-use super::paint::{Tone, width};
+use super::paint::{Tone, clean, width};
 use crate::lint::rules::RULES;
 use crate::lint::{FixKind, Page};
 use crate::model::Level;
+use crate::model::organisation::{FAMILY, OrgRule};
 use serde_json::json;
 
 /// What a level is called.
@@ -26,6 +27,11 @@ fn fix(kind: FixKind) -> &'static str {
     }
 }
 
+/// `, since 0.1.0`; nothing where a page does not say.
+fn since(page: &Page<'_>) -> String {
+    if page.since.is_empty() { String::new() } else { format!(", since {}", page.since) }
+}
+
 /// A page for a terminal: colours as ANSI sequences, text wrapped to the width.
 pub fn page(id: &str, page: &Page<'_>, layout: &Layout) -> String {
     let mut out = format!("{}  {}", Tone::Strong.paint(id), toned(page.level));
@@ -34,7 +40,7 @@ pub fn page(id: &str, page: &Page<'_>, layout: &Layout) -> String {
         FixKind::Safe => ", fixed by --fix".into(),
         FixKind::Unsafe => ", fixed by --fix --unsafe-fixes".into(),
     };
-    out.push_str(&Tone::Dim.paint(&format!(", {}, since {}{with}", page.tags.join(", "), page.since)));
+    out.push_str(&Tone::Dim.paint(&format!(", {}{}{with}", page.tags.join(", "), since(page))));
     out.push_str("\n\n");
     let mut paragraph = String::new();
     let mut code = false;
@@ -106,31 +112,78 @@ fn flow(out: &mut String, paragraph: &mut String, layout: &Layout) {
     paragraph.clear();
 }
 
-/// All pages, by identifier.
-fn pages() -> impl Iterator<Item = (&'static str, &'static Page<'static>)> {
-    RULES.iter().filter_map(|rule| Some((rule.id, rule.page()?)))
+/// A rule of the organisation, and the text of its page where it has one.
+pub struct Own {
+    /// The rule.
+    pub rule: OrgRule,
+    /// Its page.
+    pub page: Option<String>,
+}
+
+impl Own {
+    /// Does something with its page: the one that is written, where that is sound, else one of what
+    /// the rule itself says.
+    pub fn with<T>(&self, then: impl FnOnce(&Page<'_>) -> T) -> T {
+        // What is in a file of somebody's repository is shown on a terminal.
+        let text = self.page.as_deref().map(inert_lines);
+        if let Some(page) = text.as_deref().and_then(|text| crate::lint::page::parse(text).ok()) {
+            return then(&page);
+        }
+        let said = clean(&self.rule.why);
+        let why = if said.is_empty() { "It does not say why it is there.".to_owned() } else { said };
+        let (level, tags) = (self.rule.level, vec![FAMILY]);
+        then(&Page {
+            level,
+            since: "",
+            fix: FixKind::None,
+            tags,
+            why: &why,
+            body: &why,
+            bad: Vec::new(),
+            good: Vec::new(),
+        })
+    }
+}
+
+/// A text whose lines steer no terminal.
+fn inert_lines(text: &str) -> String {
+    text.lines().map(|line| clean(line) + "\n").collect()
+}
+
+/// Calls `see` with all pages, by identifier; the organisation's last.
+fn each(own: &[Own], see: &mut dyn FnMut(&str, &Page<'_>)) {
+    for rule in &RULES {
+        if let Some(page) = rule.page() {
+            see(rule.id, page);
+        }
+    }
+    for own in own {
+        own.with(|page| see(&own.rule.id, page));
+    }
 }
 
 /// A line a rule, by family.
-pub fn list(layout: &Layout) -> String {
-    let mut families: Vec<(&str, Vec<_>)> = Vec::new();
-    for (id, page) in pages() {
+pub fn list(own: &[Own], layout: &Layout) -> String {
+    let mut families: Vec<(String, Vec<(String, Level, String)>)> = Vec::new();
+    let mut widest = 0;
+    each(own, &mut |id, page| {
         let family = page.tags.first().copied().unwrap_or_default();
+        let line = (id.to_owned(), page.level, page.why.to_owned());
+        widest = widest.max(width(id));
         match families.iter_mut().find(|(name, _)| *name == family) {
-            Some((_, rules)) => rules.push((id, page)),
-            None => families.push((family, vec![(id, page)])),
+            Some((_, rules)) => rules.push(line),
+            None => families.push((family.to_owned(), vec![line])),
         }
-    }
-    families.sort_by_key(|(name, _)| *name);
-    let widest = pages().map(|(id, _)| width(id)).max().unwrap_or(0);
+    });
+    families.sort_by(|a, b| a.0.cmp(&b.0));
     let mut out = String::new();
     for (family, rules) in families {
-        out.push_str(&format!("{}\n", Tone::Strong.paint(family)));
-        for (id, page) in rules {
+        out.push_str(&format!("{}\n", Tone::Strong.paint(&family)));
+        for (id, given, why) in rules {
             let room = layout.columns().saturating_sub(widest + 13);
-            let pad = " ".repeat(widest - width(id));
-            let level = format!("{}{}", toned(page.level), " ".repeat(9 - level(page.level).len()));
-            out.push_str(&format!("  {id}{pad}  {level}{}\n", short(page.why, room)));
+            let pad = " ".repeat(widest - width(&id));
+            let level = format!("{}{}", toned(given), " ".repeat(9 - level(given).len()));
+            out.push_str(&format!("  {id}{pad}  {level}{}\n", short(&why, room)));
         }
     }
     out
@@ -153,37 +206,36 @@ fn short(text: &str, room: usize) -> String {
 }
 
 /// All rules as JSON, version 1; ends with a line end.
-pub fn json() -> String {
-    let rules: Vec<_> = pages()
-        .map(|(id, page)| {
-            json!({
-                "id": id,
-                "level": level(page.level),
-                "since": page.since,
-                "fix": fix(page.fix),
-                "tags": page.tags,
-                "why": page.why,
-                "page": page.body,
-            })
-        })
-        .collect();
+pub fn json(own: &[Own]) -> String {
+    let mut rules = Vec::new();
+    each(own, &mut |id, page| {
+        rules.push(json!({
+            "id": id,
+            "level": level(page.level),
+            "since": page.since,
+            "fix": fix(page.fix),
+            "tags": page.tags,
+            "why": page.why,
+            "page": page.body,
+        }));
+    });
     let mut out = serde_json::to_string_pretty(&json!({ "version": 1, "rules": rules })).unwrap_or_default();
     out.push('\n');
     out
 }
 
 /// All pages as one Markdown document.
-pub fn markdown() -> String {
+pub fn markdown(own: &[Own]) -> String {
     let mut out = String::from("# Rules\n");
-    for (id, page) in pages() {
+    each(own, &mut |id, page| {
         let body = page.body.replace("\n## ", "\n### ");
         out.push_str(&format!(
-            "\n## {id}\n\n{}, {}, since {}, fix: {}\n\n{body}\n",
+            "\n## {id}\n\n{}, {}{}, fix: {}\n\n{body}\n",
             level(page.level),
             page.tags.join(", "),
-            page.since,
+            since(page),
             fix(page.fix)
         ));
-    }
+    });
     out
 }

@@ -9,6 +9,7 @@ use super::pages::level;
 use super::places::{Base, Located, Places};
 use crate::lint::Suppressed;
 use crate::lint::rules::RULES;
+use crate::model::organisation::FAMILY;
 use crate::model::{Finding, Label, Level};
 use crate::text::Source;
 use serde_json::{Value, json};
@@ -45,7 +46,7 @@ pub fn sarif(findings: &[Finding], suppressed: &[Suppressed], sources: &[Source]
             "tool": { "driver": {
                 "name": "luascale",
                 "semanticVersion": env!("CARGO_PKG_VERSION"),
-                "rules": rules(),
+                "rules": rules(findings),
             } },
             "columnKind": "unicodeCodePoints",
             "results": results,
@@ -56,7 +57,7 @@ pub fn sarif(findings: &[Finding], suppressed: &[Suppressed], sources: &[Source]
     out
 }
 
-fn rules() -> Vec<Value> {
+fn rules(findings: &[Finding]) -> Vec<Value> {
     let page = |rule: &'static crate::lint::rules::Rule| {
         let page = rule.page()?;
         let why = page.why.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -74,7 +75,23 @@ fn rules() -> Vec<Value> {
             "properties": { "tags": page.tags, "problem.severity": severity },
         }))
     };
-    RULES.iter().filter_map(page).collect()
+    let built_in = RULES.iter().filter_map(page);
+    // Rules of the organisation, as far as they found something.
+    let mut own: Vec<&Finding> =
+        findings.iter().filter(|f| crate::lint::rules::rule(&f.rule).is_none()).collect();
+    own.sort_by(|a, b| a.rule.cmp(&b.rule));
+    own.dedup_by(|a, b| a.rule == b.rule);
+    let own = own.into_iter().map(|f| {
+        let said = format!("{}: a rule of this organisation; `luascale explain {}` shows it", f.rule, f.rule);
+        json!({
+            "id": f.rule,
+            "shortDescription": { "text": said },
+            "help": { "text": said },
+            "defaultConfiguration": { "level": level(f.level) },
+            "properties": { "tags": [FAMILY] },
+        })
+    });
+    built_in.chain(own).collect()
 }
 
 fn cut(text: &str) -> String {

@@ -2,7 +2,7 @@
 //!
 //! May import: the core.
 
-use super::{CheckRequest, LoadRequest};
+use super::{CheckRequest, LoadRequest, organisation};
 use crate::catalogue;
 use crate::lint::{self, Checked, PolicyView, RunView, TreeView};
 use crate::lua::{Clock, Modules};
@@ -19,12 +19,14 @@ pub fn check(request: &CheckRequest, modules: &dyn Modules, clock: Clock) -> Che
 
 /// As [`check`], with the file ready to be run.
 pub fn load(request: &CheckRequest, modules: &dyn Modules, clock: Clock) -> (Checked, Program) {
-    let CheckRequest { load: LoadRequest { source, entry, catalogue, limits }, assumptions } = request;
+    let CheckRequest { load: LoadRequest { source, entry, catalogue, limits }, assumptions, rules } = request;
     let declared = entry.is_some();
     let (mut parsed, seen) =
         syntax::parse_with(source, |tree| lint::tree(&TreeView::new(source, tree, declared, false)));
     let program = match catalogue::Table::new().with(catalogue) {
-        Ok(table) => Program::load_parsed(source, &parsed, entry.as_ref(), modules, &table, limits, clock),
+        Ok(table) => {
+            Program::load_parsed(source, &parsed, entry.as_ref(), modules, &table, limits, clock.clone())
+        }
         Err(findings) => Program::broken(source.clone(), findings, catalogue.clone()),
     };
     parsed.functions.link(&program.modules);
@@ -46,6 +48,11 @@ pub fn load(request: &CheckRequest, modules: &dyn Modules, clock: Clock) -> (Che
     let one = |view: &PolicyView<'_>| lint::policy(view, *assumptions);
     let found: Vec<_> = checked.views().iter().flat_map(one).collect();
     checked.findings.extend(found);
+    if !rules.is_empty() {
+        let (found, broken) = organisation::look(&checked, rules, limits, &clock);
+        checked.findings.extend(found);
+        checked.sources.extend(broken);
+    }
     lighten(&mut checked);
     (checked, program)
 }

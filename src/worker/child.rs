@@ -5,7 +5,7 @@
 #![expect(clippy::disallowed_methods, reason = "the deadlines of policy code need a clock")]
 
 use super::runs::{self, Ran};
-use super::{CompareReply, CompareRequest, check, protocol, study};
+use super::{CompareReply, CompareRequest, check, organisation, protocol, study};
 use super::{LoadRequest, Purpose, Reply, Request, RunReply, RunRequest};
 use crate::catalogue;
 use crate::lint::Checked;
@@ -63,6 +63,11 @@ pub fn serve(input: impl Read, output: impl Write) -> io::Result<()> {
                 let reply = compare(before, after, *request, &pipe)?;
                 pipe.write(&Reply::Compared(Box::new(reply)))?;
                 kept = None;
+            }
+            Request::Rules(files, limits) => {
+                drop((program.take(), checked.take()));
+                let declared = organisation::declared(&files, &limits, &clock());
+                pipe.write(&Reply::Rules(Box::new(declared)))?;
             }
             Request::Run(request) => {
                 let Some(program) = &program else {

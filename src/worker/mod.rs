@@ -7,12 +7,14 @@
 
 pub mod check;
 pub mod child;
+pub mod organisation;
 pub mod parent;
 pub mod protocol;
 mod recordings;
 pub mod runs;
 pub mod study;
 
+pub use organisation::RulesReply;
 pub use parent::{Lost, Worker, own_binary};
 
 use crate::change::behaviour::Compared;
@@ -47,6 +49,8 @@ pub enum Request {
     Keep,
     /// Run a policy of the file that was kept and one of the file that is loaded.
     Compare(Box<CompareRequest>),
+    /// Load an organisation's files of rules.
+    Rules(Vec<Source>, Limits),
     /// The module that the child needs.
     Module(Result<Source, String>),
     /// Run a policy of the file that is loaded.
@@ -73,11 +77,13 @@ pub struct CheckRequest {
     pub load: LoadRequest,
     /// What the linter takes for granted.
     pub assumptions: Assumptions,
+    /// The organisation's files of rules.
+    pub rules: Vec<Source>,
 }
 
 impl From<LoadRequest> for CheckRequest {
     fn from(load: LoadRequest) -> CheckRequest {
-        CheckRequest { load, assumptions: Assumptions::default() }
+        CheckRequest { load, assumptions: Assumptions::default(), rules: Vec::new() }
     }
 }
 
@@ -94,6 +100,8 @@ pub enum Reply {
     Studied(Box<Studied>),
     /// Two policies have been run.
     Compared(Box<CompareReply>),
+    /// The files of rules are loaded, as far as they can be.
+    Rules(Box<RulesReply>),
     /// A run goes on.
     Progress {
         /// Ticks done.

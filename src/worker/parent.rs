@@ -6,11 +6,12 @@
 
 use super::protocol;
 use super::{
-    CheckRequest, CompareReply, CompareRequest, LoadReply, LoadRequest, Reply, Request, RunReply, RunRequest,
-    Studied,
+    CheckRequest, CompareReply, CompareRequest, LoadReply, LoadRequest, Reply, Request, RulesReply, RunReply,
+    RunRequest, Studied,
 };
 use crate::lint::Checked;
-use crate::lua::Modules;
+use crate::lua::{Limits, Modules};
+use crate::text::Source;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
@@ -125,7 +126,8 @@ impl Worker {
         }
     }
 
-    /// Loads a file and lints it; the child asks for what it requires.
+    /// Loads a file and lints it, by an organisation's files of rules too; the child asks for what
+    /// it requires.
     ///
     /// # Errors
     /// Where the child ended or did not answer within `patience`.
@@ -196,6 +198,24 @@ impl Worker {
                 Reply::Compared(compared) => return Ok(*compared),
                 _ => return Err(self.give_up(out_of_turn())),
             }
+        }
+    }
+
+    /// Loads an organisation's files of rules.
+    ///
+    /// # Errors
+    /// Where the child ended or did not answer within `patience`.
+    pub fn rules(
+        &mut self,
+        files: &[Source],
+        limits: Limits,
+        patience: Duration,
+    ) -> Result<RulesReply, Lost> {
+        let end = Instant::now() + patience;
+        self.send(Request::Rules(files.to_vec(), limits))?;
+        match self.receive(end, patience)? {
+            Reply::Rules(reply) => Ok(*reply),
+            _ => Err(self.give_up(out_of_turn())),
         }
     }
 

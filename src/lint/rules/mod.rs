@@ -87,6 +87,7 @@ rules! {
     "bad-value" Check::Elsewhere,
     "both-ways" Check::Policy(pairs::both_ways),
     "bounds-crossed" Check::Elsewhere,
+    "broken-rule" Check::Elsewhere,
     "cannot-read" Check::Elsewhere,
     "ceiling-raised" Check::Change(changed::ceiling_raised),
     "changed-outer-table" Check::Tree(sandbox::changed_outer),

@@ -83,7 +83,11 @@ impl<'a, 't> Follower<'a, 't> {
         self.left = MOST_STEPS.min(self.left_all);
         let value = self.value(e, env);
         self.export(String::new(), value, &mut out);
-        out
+        // Of a key that is written twice the last one counts.
+        let mut seen = std::collections::HashSet::new();
+        let mut last: Vec<_> = out.into_iter().rev().filter(|(path, _)| seen.insert(path.clone())).collect();
+        last.reverse();
+        last
     }
 
     fn export(&mut self, path: String, value: Value<'t>, out: &mut Vec<(String, Export)>) {
@@ -97,7 +101,6 @@ impl<'a, 't> Follower<'a, 't> {
                 self.depth += 1;
                 for (field, bound) in fields {
                     let path = if path.is_empty() { field.clone() } else { format!("{path}.{field}") };
-                    out.retain(|(p, _)| *p != path);
                     let place = At { source: self.source.clone(), span: Default::default() };
                     let value = self.resolve(&bound, &place, &field);
                     self.export(path, value, out);
