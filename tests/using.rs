@@ -326,7 +326,8 @@ fn configurations_upward_are_merged_and_each_key_keeps_its_file() {
     assert_eq!(found(&wrong).iter().filter(|f| f.contains("luascale.yaml")).count(), 1);
     // A repository's root is the last folder that is looked at.
     std::fs::create_dir(folder.path().join("team/.git")).unwrap();
-    assert_eq!(found(&json(&["team"]).expect(0)), ["duplicate-key team/web.lua:4"]);
+    let own = ["unused-local team/job.lua:1", "duplicate-key team/web.lua:4"];
+    assert_eq!(found(&json(&["team"]).expect(0)), own);
 }
 
 #[test]
