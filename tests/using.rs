@@ -380,3 +380,36 @@ fn sarif_tells_what_is_suppressed_where_it_is_asked_to() {
     assert_eq!(told[0]["suppressions"], expected);
     folder.luascale(&["check", "web.lua", "--show-suppressed"]).expect(64).says("--format sarif");
 }
+
+#[cfg(unix)]
+#[test]
+fn what_is_no_file_of_the_project_is_told_and_neither_read_nor_waited_for() {
+    let folder = Folder::with(&[("p/web.lua", &bad("web")), ("out/secret.lua", "return hunter2\n")]);
+    let link = |to: &str, name: &str| std::os::unix::fs::symlink(to, folder.path().join(name)).unwrap();
+    link("../out/secret.lua", "p/outside.lua");
+    link("/dev/zero", "p/device.lua");
+    link("nowhere", "p/dangling.lua");
+    link("../out", "p/folder.lua");
+    link("web.lua", "p/inside.lua");
+    let fifo = folder.path().join("p/pipe.lua");
+    assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    let ran = folder.luascale(&["check", "p", "--format", "json"]).expect(1);
+    // What was not read has no lines.
+    assert_eq!(
+        found(&ran),
+        [
+            "cannot-read p/dangling.lua:null",
+            "cannot-read p/device.lua:null",
+            "cannot-read p/folder.lua:null",
+            // A link inside is the same file as what it leads to, and read once.
+            "duplicate-key p/inside.lua:4",
+            "cannot-read p/outside.lua:null",
+            "cannot-read p/pipe.lua:null",
+        ]
+    );
+    assert!(!ran.stdout.contains("hunter2"));
+    // What is wrong in the configuration keeps no file from being checked.
+    folder.write("p/luascale.yaml", b"lint: {}\nfuture: 1\n");
+    let ran = folder.luascale(&["check", "p/web.lua", "--format", "json"]).expect(64);
+    assert_eq!(found(&ran), ["unknown-field p/luascale.yaml:2", "duplicate-key p/web.lua:4"]);
+}

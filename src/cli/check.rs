@@ -342,7 +342,9 @@ impl Bench<'_> {
         let whole = Source::new(name.as_str(), "");
         let read = match self.edited.get(&name) {
             Some(source) => Ok(source.clone()),
-            None => files::read_limited(path, files::MAX_SOURCE)
+            None => project
+                .root
+                .read_file(path, files::MAX_SOURCE)
                 .map_err(|why| {
                     let message = format!("cannot read {name}: {why}");
                     Finding::error("cannot-read", message).at(&whole, Span::default(), "")
