@@ -520,7 +520,7 @@ fn apply_takes_no_approval_that_does_not_count() {
     repository.commit("raise it");
     repository.git(&["clean", "-q", "-x", "-f", "-d", "plan.json.approvals"]);
     let ran = repository.run(&["plan", "-o", "plan.json"]).expect(0);
-    assert!(ran.stdout.contains("replicas.max: up to 1 replica more"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("replicas.max: up to 1 more replica"), "{}", ran.stdout);
     approve(&eve.0);
     refused("was added to the signers by this very change");
     approve(&ann.0);

@@ -46,8 +46,6 @@ pub struct Planning {
     pub head: Oid,
     /// What the change starts from.
     pub base: Base,
-    /// The policies of the commit.
-    pub revision: Revision,
     /// The base's configuration.
     pub config: Config,
     /// Where it is applied to.
@@ -170,7 +168,6 @@ pub fn make_where(request: &Request<'_>, wanted: &dyn Fn(&Config) -> bool) -> Re
         repo,
         head,
         base,
-        revision,
         config,
         opened,
         live,
