@@ -156,6 +156,21 @@ fn every_snippet_of_the_documents_loads() {
     for path in documents().into_iter().filter(|p| !tutorial(p)) {
         let text = std::fs::read_to_string(&path).unwrap();
         for (line, _, snippet) in blocks(&text, "lua") {
+            if snippet.starts_with("rule \"") {
+                // A rule of an organisation: it loads, and looks at a policy without failing.
+                let folder = Folder::with(&[
+                    ("luascale.yaml", "lint: { rules: [ snippet.lua ] }\n"),
+                    ("snippet.lua", &snippet),
+                    ("web.lua", &whole("track = { cpu = 0.6 },")),
+                ]);
+                let ran =
+                    folder.luascale(&["check", ".", "--no-cache", "--select", "organisation,broken-rule"]);
+                if ran.status > 1 || ran.stdout.contains("broken-rule") {
+                    let document = path.strip_prefix(root()).unwrap().display().to_string();
+                    faults.push(format!("{document}:{line}\n{snippet}\n{}{}", ran.stdout, ran.stderr));
+                }
+                continue;
+            }
             let file = whole(&snippet);
             let folder =
                 Folder::with(&[("snippet.lua", file.as_str()), ("lib/limits.lua", "return { cpu = 0.7 }\n")]);
