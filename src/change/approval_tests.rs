@@ -83,7 +83,7 @@ fn what_speaks_against_a_signature_is_said() {
         assert!(said.contains(why), "{base}: {said}");
     }
     let open = with("namespaces=\"git,luas*\",valid-after=\"20260101\",valid-before=\"20261125120001Z\"");
-    assert!(judged(&open, &open, &[bob.clone()]).is_ok());
+    assert!(judged(&open, &open, std::slice::from_ref(&bob)).is_ok());
     let own = Author { key: Some(key(1).fingerprint(HashAlg::Sha256).to_string()), ..bob };
     assert!(judged(&ann, &ann, &[own]).unwrap_err().contains("signed the commit c0ffee"));
 }
