@@ -1,24 +1,23 @@
 //! `luascale check`: finds faults in policies. May import: everything.
 
-use super::args::{Check, CheckFormat, FailOnArg};
+use super::args::{Check, CheckFormat};
 use super::cache::{self, Asked, Cache};
 use super::changed::Changed;
 use super::edited::Edited;
 use super::failure::{Failure, status};
 use super::project::{Gathered, Project};
 use super::terminal::Terminal;
-use super::{Outcome, files, jobs, known, online, organisation, watch};
-use crate::config::FailOn;
+use super::{Outcome, files, jobs, known, online, organisation, wanted, watch};
 use crate::lint::baseline::Texts;
 use crate::lint::{self, Checked, Group, Review, Settings, settings};
 use crate::lua::Limits;
-use crate::model::{Finding, Level};
+use crate::model::Finding;
 use crate::report::places::Places;
 use crate::report::{self, hosts};
 use crate::sim::RunOptions;
 use crate::sim::samples::ReadOptions;
 use crate::syntax::Parsed;
-use crate::text::{Source, Span, Spanned};
+use crate::text::{Source, Span};
 use crate::worker::{CheckRequest, LoadRequest, Lost, Purpose, RunRequest, Worker, own_binary};
 use std::collections::{BTreeSet, HashSet};
 use std::io::Read;
@@ -74,11 +73,11 @@ fn once(args: &Check, terminal: &Terminal, binary: &Path, cache: Option<&Cache>)
         }
     }
     for (project, own) in projects.iter().zip(&own) {
-        unusable.extend(unknown_names(project, own));
+        unusable.extend(wanted::unknown_names(project, own));
         sources.extend(project.layers.sources().cloned());
     }
     let settings: Vec<Settings> =
-        projects.iter().zip(own).map(|(project, own)| asked(project, args, own)).collect();
+        projects.iter().zip(own).map(|(project, own)| wanted::asked(project, args, own)).collect();
     let without = Mutex::default();
     let (projects, settings) = (&projects[..], &settings[..]);
     let work = Work { projects, settings, args, today: today(), binary, cache, without: &without };
@@ -102,7 +101,8 @@ fn once(args: &Check, terminal: &Terminal, binary: &Path, cache: Option<&Cache>)
     let names: Vec<String> = work.files().map(|(_, path)| files::shown(path)).collect();
     let sources = all_sources(checked.iter().flatten(), sources);
     let base = files::base();
-    let baselines: Vec<Option<PathBuf>> = projects.iter().map(|project| baseline(project, args)).collect();
+    let baselines: Vec<Option<PathBuf>> =
+        projects.iter().map(|project| wanted::baseline(project, args)).collect();
     if args.update_baseline && baselines.iter().all(Option::is_none) {
         return Err(Failure::usage("there is no baseline to update").hint("name one: --baseline FILE"));
     }
@@ -238,12 +238,6 @@ fn add(checked: &mut [Vec<Checked>], findings: Vec<Finding>) {
     }
 }
 
-/// The baseline of a project: that of the command line, else that of its configuration.
-fn baseline(project: &Project, args: &Check) -> Option<PathBuf> {
-    let own = || project.layers.nearest(|layer| layer.config.lint.baseline.as_ref());
-    args.baseline.clone().or_else(|| own().map(|(layer, path)| layer.root.folder.join(&path.value)))
-}
-
 /// Standard input, under the name of the one path.
 fn given(args: &Check) -> Result<Source, Failure> {
     let [path] = args.paths.as_slice() else {
@@ -267,45 +261,6 @@ fn given(args: &Check) -> Result<Source, Failure> {
 #[expect(clippy::disallowed_methods, reason = "the day comes in from here")]
 pub fn today() -> jiff::civil::Date {
     jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date()
-}
-
-/// What the configuration asks, the nearer over the farther, and the command line over it.
-fn asked(project: &Project, args: &Check, own: Vec<String>) -> Settings {
-    let names = |list: &[Spanned<String>]| list.iter().map(|name| name.value.clone()).collect::<Vec<_>>();
-    let (mut select, mut ignore) = (Vec::new(), Vec::new());
-    let layers: Vec<_> = project.layers.iter().map(|layer| &layer.config.lint).collect();
-    let lists = layers.iter().rev().map(|lint| (names(&lint.select), names(&lint.ignore)));
-    for (selected, ignored) in lists.chain([(args.select.clone(), args.ignore.clone())]) {
-        // What is selected by name nearer is wanted, whatever is ignored farther.
-        ignore.retain(|name| !selected.contains(name));
-        ignore.extend(ignored);
-        if !selected.is_empty() {
-            select = selected;
-        }
-    }
-    let lint_fails = layers.iter().find_map(|lint| lint.fail_on);
-    let fail_on = match (args.fail_on, lint_fails) {
-        (Some(FailOnArg::Note), _) | (None, Some(FailOn::Note)) => Some(Level::Note),
-        (Some(FailOnArg::Warning), _) | (None, Some(FailOn::Warning) | None) => Some(Level::Warning),
-        (Some(FailOnArg::Error), _) | (None, Some(FailOn::Error)) => Some(Level::Error),
-        (Some(FailOnArg::Never), _) | (None, Some(FailOn::Never)) => None,
-    };
-    Settings { select, ignore, fail_on, own }
-}
-
-/// Names under `lint:` that are neither rules nor families.
-fn unknown_names(project: &Project, own: &[String]) -> Vec<Finding> {
-    let named = project.layers.iter().flat_map(|layer| {
-        let lint = &layer.config.lint;
-        lint.select.iter().chain(&lint.ignore).map(move |name| (&layer.source, name))
-    });
-    named
-        .filter_map(|(source, name)| {
-            let help = settings::unknown(&name.value, own)?;
-            let message = format!("no rule and no family is named `{}`", name.value);
-            Some(Finding::error("unknown-rule", message).at(source, name.span, "").help(help))
-        })
-        .collect()
 }
 
 /// Every file once, by its own rules: by project, in the order of names.

@@ -48,6 +48,7 @@ mod targets;
 mod terminal;
 mod test;
 mod touched;
+mod wanted;
 mod watch;
 
 use crate::worker;
