@@ -84,6 +84,9 @@ impl Project {
         // By the nearest configuration; without one, by the file's own folder.
         let mut groups: BTreeMap<PathBuf, (PathBuf, Vec<PathBuf>, Vec<PathBuf>)> = BTreeMap::new();
         for path in paths {
+            // A configuration stands for all that it is about: a change of it may concern each of them.
+            let is_config = !given && path.file_name().is_some_and(|name| name == config::FILE_NAME);
+            let path = if is_config { &store.parent(path).to_owned() } else { path };
             let folder = !given
                 && match store.given(path)? {
                     Given::Folder => true,
