@@ -2,7 +2,7 @@
 //! binary on the PATH, and a wheel that pip installs.
 
 #![cfg(unix)]
-#![expect(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods, reason = "a test")]
+#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test")]
 
 mod support;
 

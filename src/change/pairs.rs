@@ -27,6 +27,9 @@ pub struct Pair {
     pub after: Option<usize>,
 }
 
+/// Whether two policies are one.
+type Sign<'s> = dyn Fn(&Candidate<'_>, &Candidate<'_>) -> bool + 's;
+
 /// Pairs two lists. `moved` tells the newer path of an older file that was renamed. In the order
 /// of the newer list, what is gone at the end.
 pub fn pairs(
@@ -38,7 +41,7 @@ pub fn pairs(
     let mut found: Vec<Pair> = (0..after.len()).map(|at| Pair { before: None, after: Some(at) }).collect();
     let here = |old: &Candidate<'_>| moved(old.path).unwrap_or_else(|| old.path.to_string());
     // From the surest sign to the weakest, so that none takes what a surer one would have had.
-    let signs: [&dyn Fn(&Candidate<'_>, &Candidate<'_>) -> bool; 6] = [
+    let signs: [&Sign<'_>; 6] = [
         &|old, new| old.id == new.id && here(old) == new.path,
         &|old, new| old.id == new.id,
         &|old, new| here(old) == new.path && same_target(old.policy, new.policy),

@@ -88,7 +88,7 @@ fn once(args: &Check, terminal: &Terminal, binary: &Path, cache: Option<&Cache>)
     }
     edited.write()?;
     if let Some(changed) = &changed {
-        changed.judge(&projects, &mut checked);
+        changed.judge(projects, &mut checked);
         review = work.review(&checked);
     }
     let mut failures = Vec::new();

@@ -342,7 +342,7 @@ mod tests {
         std::fs::write(folder.path().join("a/x.yaml"), "").unwrap();
         let both = [folder.path().join("a/x.yaml"), folder.path().join("x.yaml")];
         assert_eq!(upward(&deep, "x.yaml"), both);
-        assert_eq!(upward(&deep, "no-such-file.yaml"), [PathBuf::new(); 0]);
+        assert_eq!(upward(&deep, "no-such-file.yaml"), Vec::<PathBuf>::new());
         std::fs::create_dir(folder.path().join("a/.git")).unwrap();
         assert_eq!(upward(&deep, "x.yaml"), both[..1]);
     }

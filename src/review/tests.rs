@@ -1,7 +1,5 @@
 //! What a request's readers see after one run, and after the next.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
-
 use super::*;
 use crate::model::{Edit, Fix};
 use crate::text::Span;

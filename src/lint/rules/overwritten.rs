@@ -12,7 +12,7 @@ use full_moon::tokenizer::TokenReference;
 use std::collections::HashMap;
 
 /// The one name that a statement gives a value, where that value is more than a first filling.
-fn gives<'t>(stmt: &'t Stmt) -> Option<&'t TokenReference> {
+fn gives(stmt: &Stmt) -> Option<&TokenReference> {
     match stmt {
         Stmt::LocalAssignment(local) if local.names().len() == 1 && local.expressions().len() == 1 => {
             let value = local.expressions().iter().next()?;
@@ -43,7 +43,7 @@ fn is_filling(e: &Expression) -> bool {
 }
 
 /// The places at which a statement gives a variable another value and does nothing else with it.
-fn replaces<'t>(stmt: &'t Stmt) -> Vec<&'t TokenReference> {
+fn replaces(stmt: &Stmt) -> Vec<&TokenReference> {
     match stmt {
         Stmt::Assignment(assignment) => {
             let names = assignment.variables().iter().filter_map(|v| match v {

@@ -148,7 +148,7 @@ pub(super) fn unread_metric(view: &PolicyView<'_>, sink: &mut Sink<'_>) {
     let hooks = on.map_or(String::new(), |on| part(on.start, on.end).to_string());
     // Where not all functions are plain from their text, a metric that it names at all is read.
     let elsewhere = match on {
-        Some(on) => part(0, on.start).to_string() + part(on.end, u32::MAX.min(text.len() as u32)),
+        Some(on) => part(0, on.start).to_string() + part(on.end, text.len() as u32),
         None => text.to_string(),
     };
     let known = read_by_rules(view);

@@ -312,9 +312,8 @@ impl Store {
             };
             if wanted != is {
                 let why = if field == "uid" { "deleted and then recreated" } else { "modified" };
-                let verb = if field == "uid" { "have been" } else { "have been" };
                 let message = format!(
-                    "Operation cannot be fulfilled on {} \"{name}\": the {called} in the precondition ({wanted}) does not match the {called} in record ({is}). The object might {verb} {why}",
+                    "Operation cannot be fulfilled on {} \"{name}\": the {called} in the precondition ({wanted}) does not match the {called} in record ({is}). The object might have been {why}",
                     kind.named()
                 );
                 return Err(status(409, "Conflict", &message, Some(details(&name, kind.group, kind.kind))));
