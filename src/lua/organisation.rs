@@ -25,6 +25,9 @@ const LONGEST: usize = 1_000;
 /// Identifier of what is wrong with a rule itself.
 const BROKEN: &str = "broken-rule";
 
+/// What rules reported: the place that was read, the message, the help.
+type Reports = Rc<RefCell<Vec<(usize, String, Option<String>)>>>;
+
 /// A file of an organisation's rules, loaded.
 pub struct RuleFile {
     /// Its rules, in the order declared.
@@ -33,7 +36,7 @@ pub struct RuleFile {
     source: Source,
     vm: Vm,
     own: Table,
-    reports: Rc<RefCell<Vec<(usize, String, Option<String>)>>>,
+    reports: Reports,
     /// When all work of this file ends, by the clock.
     end: u64,
 }
@@ -209,7 +212,7 @@ fn host(
     vm: &Vm,
     source: &Source,
     declared: &Rc<RefCell<Declared>>,
-    reports: &Rc<RefCell<Vec<(usize, String, Option<String>)>>>,
+    reports: &Reports,
 ) -> mlua::Result<Table> {
     let host = vm.lua.create_table()?;
     host.raw_set("describe", vm.lua.create_function(|_, value: Value| Ok(describe(&value)))?)?;

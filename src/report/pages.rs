@@ -164,7 +164,9 @@ fn each(own: &[Own], see: &mut dyn FnMut(&str, &Page<'_>)) {
 
 /// A line a rule, by family.
 pub fn list(own: &[Own], layout: &Layout) -> String {
-    let mut families: Vec<(String, Vec<(String, Level, String)>)> = Vec::new();
+    /// Identifier, level and why of a rule.
+    type Line = (String, Level, String);
+    let mut families: Vec<(String, Vec<Line>)> = Vec::new();
     let mut widest = 0;
     each(own, &mut |id, page| {
         let family = page.tags.first().copied().unwrap_or_default();
