@@ -1,7 +1,7 @@
 //! The code of a function in a form that tells what it does from how it is written: comments,
-//! blanks, ways to write a number or a text, and the names of its own locals do not count; what
-//! it uses of the file does. Two functions of one form do the same; two that do the same may
-//! have two forms.
+//! blanks, ways to write a number or a text, the names of locals, and whether a constant has a
+//! name do not count; what it uses of the file does. Two functions of one form do the same; two
+//! that do the same may have two forms.
 //!
 //! May import: `text`.
 
@@ -11,19 +11,19 @@ use super::walk::{name, span};
 use crate::text::Span;
 use full_moon::ast::{Block, Stmt};
 use full_moon::node::Node as _;
-use full_moon::tokenizer::TokenReference;
+use full_moon::tokenizer::{TokenReference, TokenType};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A statement of a file itself, and the names that it declares.
+/// A statement of a file itself, and the names that it declares or may change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Declaration {
     /// Where it stands.
     pub span: Span,
-    /// What it declares.
+    /// What it declares or may change.
     pub names: Vec<String>,
 }
 
-/// The statements of a file that declare names: locals and functions.
+/// The statements of a file that say what names mean: all but the policies.
 pub fn declarations(block: &Block) -> Vec<Declaration> {
     let mut found = Vec::new();
     for stmt in block.stmts() {
@@ -40,7 +40,18 @@ pub fn declarations(block: &Block) -> Vec<Declaration> {
                 .iter()
                 .filter_map(|var| var.tokens().next().map(TokenReference::token).map(ToString::to_string))
                 .collect(),
-            _ => continue,
+            // A policy is what is told, no part of what it uses.
+            Stmt::FunctionCall(call)
+                if call.tokens().next().is_some_and(|t| t.token().to_string() == "policy") =>
+            {
+                continue;
+            }
+            // What fills a table, in a loop or by a call, is a part of what the table means.
+            other => other
+                .tokens()
+                .filter(|t| matches!(t.token_type(), TokenType::Identifier { .. }))
+                .map(|t| t.token().to_string())
+                .collect(),
         };
         found.push(Declaration { span: span(stmt), names });
     }
@@ -48,11 +59,28 @@ pub fn declarations(block: &Block) -> Vec<Declaration> {
 }
 
 /// A file, ready to tell the forms of its parts.
+#[derive(Default)]
 pub struct Forms<'a> {
     tokens: Vec<Token<'a>>,
     declarations: Vec<Declaration>,
     /// Names that are declared somewhere below the file's own statements.
     inner: BTreeSet<String>,
+    /// Names that are declared and are a global's too: which of them is meant, tokens do not tell.
+    globals: BTreeSet<String>,
+    /// Locals of the file whose names do not count.
+    free: BTreeSet<String>,
+    /// Locals of the file that hold one number or text and are never given another, by what they
+    /// hold: a use of one is that number or text.
+    constants: BTreeMap<String, Token<'a>>,
+}
+
+/// What was met while telling the form of a part.
+#[derive(Default)]
+struct Met {
+    /// Names that are used.
+    used: BTreeSet<String>,
+    /// Locals of the file, by the order in which they were met.
+    tops: BTreeMap<String, usize>,
 }
 
 /// What a part of a file does.
@@ -69,32 +97,115 @@ pub struct Form {
 }
 
 impl<'a> Forms<'a> {
-    /// A file by its text, blanked as the parser sees it, and its declarations.
-    pub fn new(text: &'a str, declarations: Vec<Declaration>) -> Forms<'a> {
+    /// A file by its text, blanked as the parser sees it, its declarations, and which names are
+    /// globals.
+    pub fn new(text: &'a str, declarations: Vec<Declaration>, is_global: &dyn Fn(&str) -> bool) -> Forms<'a> {
         let tokens = tokens(text);
         let top: BTreeSet<&str> =
             declarations.iter().flat_map(|d| d.names.iter().map(String::as_str)).collect();
-        let inner = declared(&tokens).into_iter().filter(|n| !top.contains(n)).map(String::from).collect();
-        Forms { tokens, declarations, inner }
+        let all = declared(&tokens);
+        let inner = all.iter().filter(|n| !top.contains(*n)).map(|n| (*n).to_string()).collect();
+        let globals = all.iter().filter(|n| is_global(n)).map(|n| (*n).to_string()).collect();
+        let mut forms = Forms { tokens, declarations, inner, globals, ..Forms::default() };
+        let locals: BTreeMap<&str, usize> = forms
+            .declarations
+            .iter()
+            .filter(|d| forms.within(d.span).first().is_some_and(|t| t.is("local") || t.is("const")))
+            .flat_map(|d| d.names.iter().map(move |name| (name.as_str(), d.span.end as usize)))
+            .collect();
+        let free = locals.iter().filter(|(name, end)| forms.is_free(name, **end));
+        let free: BTreeSet<String> = free.map(|(name, _)| (*name).to_string()).collect();
+        let constant = |d: &Declaration| {
+            let [name] = d.names.as_slice() else { return None };
+            let value = forms.constant(name, d.span)?;
+            free.contains(name).then(|| (name.clone(), value))
+        };
+        let constants: BTreeMap<String, Token<'a>> = forms.declarations.iter().filter_map(constant).collect();
+        forms.free = free;
+        forms.constants = constants;
+        forms
+    }
+
+    /// Where a name that is no field stands.
+    fn places<'s>(&'s self, name: &'s str) -> impl Iterator<Item = usize> + 's {
+        let is_field = |at: usize| {
+            at.checked_sub(1).and_then(|at| self.tokens.get(at)).is_some_and(|t| t.is(".") || t.is(":"))
+        };
+        let here = self.tokens.iter().enumerate().filter(move |(_, t)| t.text == name);
+        here.map(|(at, _)| at).filter(move |at| !is_field(*at))
+    }
+
+    /// Whether a local of the file may have any name: until the end of its declaration nothing
+    /// else has that one, and it is no key of a table, which tokens do not tell from it.
+    fn is_free(&self, name: &str, end: usize) -> bool {
+        let function = |at: usize| {
+            at.checked_sub(1).and_then(|at| self.tokens.get(at)).is_some_and(|t| t.is("function"))
+        };
+        let mut early = self.places(name).filter(|at| self.tokens.get(*at).is_some_and(|t| t.end() <= end));
+        let first = early.next();
+        // A local function may call itself; a value cannot hold what is being declared.
+        let alone = first.is_some_and(function) || early.next().is_none();
+        alone && !self.globals.contains(name) && !is_key(&self.tokens, name)
+    }
+
+    /// What a declaration `local NAME = 0.8`, with or without a type, holds, where the name is declared nowhere else and
+    /// is given nothing else.
+    fn constant(&self, name: &str, declaration: Span) -> Option<Token<'a>> {
+        let [_, _, .., equals, value] = self.within(declaration) else { return None };
+        let is_value = equals.is("=") && matches!(value.kind, Kind::Number | Kind::Text);
+        let once = declared(&self.tokens).into_iter().filter(|n| *n == name).count() == 1;
+        let mut uses = self.places(name).skip(1);
+        (is_value && once && !uses.any(|at| self.may_be_given(at))).then_some(*value)
+    }
+
+    /// Whether the name at a place may be given a value there: `x = 1`, `x += 1`, `x, y = 1, 2`,
+    /// `function x() end`; rather too often than too seldom.
+    fn may_be_given(&self, at: usize) -> bool {
+        if at.checked_sub(1).and_then(|at| self.tokens.get(at)).is_some_and(|t| t.is("function")) {
+            return true;
+        }
+        let mut depth = 0usize;
+        for (steps, token) in self.tokens.iter().skip(at + 1).enumerate() {
+            let gives = token.kind == Kind::Sign
+                && token.text.ends_with('=')
+                && !["==", "~=", "<=", ">="].contains(&token.text);
+            if depth == 0 && gives {
+                return true;
+            }
+            if depth == 0 && steps == 0 && !token.is(",") {
+                return false;
+            }
+            if token.kind == Kind::Word && !token.is_name() {
+                return false;
+            }
+            depth += usize::from(["(", "{", "["].contains(&token.text));
+            if [")", "}", "]"].contains(&token.text) {
+                if depth == 0 {
+                    return false;
+                }
+                depth -= 1;
+            }
+        }
+        false
     }
 
     /// The whole file.
     pub fn file(&self) -> Form {
         let mut form = Form::default();
-        self.take(&self.tokens, &mut form, &mut BTreeSet::new());
+        self.take(&self.tokens, &mut form, &mut Met::default());
         form
     }
 
     /// The part at a place, and what it uses.
     pub fn at(&self, place: Span) -> Form {
         let mut form = Form::default();
-        let mut used = BTreeSet::new();
+        let mut met = Met::default();
         let own = self.within(place);
-        self.take(own, &mut form, &mut used);
+        self.take(own, &mut form, &mut met);
         let own_names: BTreeSet<&str> = declared(own).into_iter().collect();
         // A name of an enclosing function or loop: what it holds, the whole file says. Statements of
         // the file itself, which follow, have none around them.
-        if used.iter().any(|name| self.inner.contains(name) && !own_names.contains(name.as_str())) {
+        if met.used.iter().any(|name| self.inner.contains(name) && !own_names.contains(name.as_str())) {
             let mut whole = self.file();
             whole.code = format!("{}\u{1}{}", form.code, whole.code);
             return whole;
@@ -104,12 +215,12 @@ impl<'a> Forms<'a> {
             let next = self.declarations.iter().enumerate().find(|(at, declaration)| {
                 !taken.contains(at)
                     && declaration.span != place
-                    && declaration.names.iter().any(|name| used.contains(name))
+                    && declaration.names.iter().any(|name| met.used.contains(name))
             });
             let Some((at, declaration)) = next else { return form };
             taken.insert(at);
             form.code.push('\u{1}');
-            self.take(self.within(declaration.span), &mut form, &mut used);
+            self.take(self.within(declaration.span), &mut form, &mut met);
         }
     }
 
@@ -119,12 +230,15 @@ impl<'a> Forms<'a> {
         self.tokens.get(start..end).unwrap_or_default()
     }
 
-    /// Adds the form of some tokens, and the names that they use.
-    fn take(&self, tokens: &[Token<'_>], form: &mut Form, used: &mut BTreeSet<String>) {
+    /// Adds the form of some tokens, and what is met in them.
+    fn take(&self, tokens: &[Token<'_>], form: &mut Form, met: &mut Met) {
         let names = self.locals(tokens);
         for (at, token) in tokens.iter().enumerate() {
             let next = tokens.get(at + 1);
             let last = at.checked_sub(1).and_then(|at| tokens.get(at));
+            let field = last.is_some_and(|t| t.is(".") || t.is(":"));
+            let constant = self.constants.get(token.text).filter(|_| token.kind == Kind::Word && !field);
+            let token = constant.unwrap_or(token);
             match token.kind {
                 Kind::Number => match literal::number(token.text) {
                     Some(number) => form.code.push_str(&format!("{number:?}")),
@@ -143,13 +257,17 @@ impl<'a> Forms<'a> {
                     }
                 }
                 Kind::Word => {
-                    let field = last.is_some_and(|t| t.is(".") || t.is(":"));
                     if token.is_name() && !field {
-                        used.insert(token.text.to_string());
+                        met.used.insert(token.text.to_string());
                         form.requires |= token.is("require");
                     }
+                    let top = met.tops.len();
                     match names.get(token.text) {
                         Some(number) if !field => form.code.push_str(&format!("\u{2}{number}")),
+                        None if !field && self.free.contains(token.text) => {
+                            let number = *met.tops.entry(token.text.to_string()).or_insert(top);
+                            form.code.push_str(&format!("\u{4}{number}"));
+                        }
                         _ => form.code.push_str(token.text),
                     }
                 }
@@ -166,20 +284,26 @@ impl<'a> Forms<'a> {
     /// keeps itself, since tokens do not tell which is which everywhere.
     fn locals<'t>(&self, tokens: &[Token<'t>]) -> BTreeMap<&'t str, usize> {
         let top = |name: &str| self.declarations.iter().any(|d| d.names.iter().any(|n| n == name));
-        let key = |name: &str| {
-            tokens.windows(3).any(|w| match w {
-                [a, b, c] => b.text == name && c.is("=") && (a.is("{") || a.is(",") || a.is(";")),
-                _ => false,
-            })
-        };
         let mut names = BTreeMap::new();
         for name in declared(tokens) {
-            if !names.contains_key(name) && !top(name) && !key(name) {
+            if !names.contains_key(name)
+                && !top(name)
+                && !self.globals.contains(name)
+                && !is_key(tokens, name)
+            {
                 names.insert(name, names.len());
             }
         }
         names
     }
+}
+
+/// Whether a name is a key of a table somewhere in some tokens.
+fn is_key(tokens: &[Token<'_>], name: &str) -> bool {
+    tokens.windows(3).any(|w| match w {
+        [a, b, c] => b.text == name && c.is("=") && (a.is("{") || a.is(",") || a.is(";")),
+        _ => false,
+    })
 }
 
 /// Whether a token can only begin or end a statement: what comes before it needs no `;`, and it
@@ -263,75 +387,5 @@ fn host(text: &str) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::syntax::parse_with;
-    use crate::text::Source;
-
-    /// The form of the first function whose text starts with a word.
-    fn form(text: &str, start: &str) -> Form {
-        let source = Source::new("x.lua", text);
-        let (_, found) = parse_with(&source, |tree| declarations(tree.block));
-        let at = text.find(start).unwrap();
-        // To the `end` that closes it: these texts have one function a line.
-        let line = text[at..].lines().next().unwrap();
-        let end = at + line.rfind("end").unwrap() + 3;
-        Forms::new(text, found.unwrap()).at(Span::new(at, end))
-    }
-
-    #[test]
-    fn ways_to_write_the_same_have_one_form() {
-        let one = form("local f = function(m) return m.cpu > 0.80 end", "function(");
-        for text in [
-            "local f = function(metrics) return metrics.cpu > 0.8 end",
-            "local f = function(m) --[[ hot ]] return  m.cpu>.8; end",
-        ] {
-            assert_eq!(form(text, "function(").code, one.code, "{text}");
-        }
-        let a = form("x = function() return { 'a', b = 1, } end", "function(");
-        assert_eq!(a.code, form("x = function() return { \"a\", b = 1 } end", "function(").code);
-    }
-
-    #[test]
-    fn what_does_something_else_has_another_form() {
-        let all = [
-            "local f = function(m) return m.cpu > 0.8 end",
-            "local f = function(m) return m.cpu > 0.9 end",
-            "local f = function(m) return m.rps > 0.8 end",
-            "local f = function(m) return { m = m } end",
-            "local f = function(k) return { k = k } end",
-            "local f = function(a, b) return a - b end",
-            "local f = function(a, b) return b - a end",
-            "local f = function(a) local b = a return b end",
-            "local f = function(a) local b = a return a end",
-        ];
-        let forms: BTreeSet<String> = all.iter().map(|text| form(text, "function(").code).collect();
-        assert_eq!(forms.len(), all.len());
-    }
-
-    #[test]
-    fn what_a_function_uses_counts_and_the_rest_of_the_file_does_not() {
-        let text = |limit: &str, other: &str| {
-            format!(
-                "local limit = {limit}\nlocal other = {other}\nlocal function hot(v) return v > limit end\nlocal f = function(m) return hot(m.cpu) end\n"
-            )
-        };
-        let code = |limit, other| form(&text(limit, other), "function(m").code;
-        assert_eq!(code("0.8", "1"), code("0.80", "2"));
-        assert_ne!(code("0.8", "1"), code("0.9", "1"));
-        // What a loop holds is told by the whole file.
-        let looped =
-            |max| format!("for _, at in {{ {max} }} do\n f = function(m) return m.cpu > at end\nend");
-        assert_ne!(form(&looped(1), "function(m").code, form(&looped(2), "function(m").code);
-    }
-
-    #[test]
-    fn hosts_and_secrets_are_found_where_they_are_used() {
-        let text = "local url = 'https://hooks.example.com/x'\nlocal f = function(e, act) act.webhook { url = url, key = secret \"KEY\" } end";
-        let form = form(text, "function(e");
-        assert_eq!(form.hosts.into_iter().collect::<Vec<_>>(), ["hooks.example.com"]);
-        assert_eq!(form.secrets.into_iter().collect::<Vec<_>>(), ["KEY"]);
-        assert_eq!(host("\"http://u:p@a.b:80/c\"").as_deref(), Some("a.b:80"));
-        assert_eq!(host("\"see ftp://x\""), None);
-    }
-}
+#[path = "forms_tests.rs"]
+mod tests;

@@ -6,6 +6,7 @@ use super::{Purpose, recordings};
 use crate::catalogue;
 use crate::change::behaviour;
 use crate::change::code::{self, Files};
+use crate::lint::rules::known;
 use crate::lua::{Clock, Modules};
 use crate::program::Program;
 use crate::sim;
@@ -27,8 +28,8 @@ pub fn study(request: &LoadRequest, modules: &dyn Modules, clock: Clock) -> (Pro
     let required: Vec<_> = program.sources.iter().skip(1).filter(|s| is_lua(&s.name)).collect();
     let texts: Vec<String> = required.iter().map(|module| module.blanked()).collect();
     let files = Files {
-        main: forms::Forms::new(&text, declared.unwrap_or_default()),
-        modules: texts.iter().map(|text| forms::Forms::new(text, Vec::new())).collect(),
+        main: forms::Forms::new(&text, declared.unwrap_or_default(), &is_global),
+        modules: texts.iter().map(|text| forms::Forms::new(text, Vec::new(), &is_global)).collect(),
     };
     let codes = program.policies.iter().map(|policy| {
         let outlines = &parsed.outline.policies;
@@ -48,6 +49,12 @@ pub fn reply(program: &Program) -> LoadReply {
         script: program.script,
         printed: program.printed.clone(),
     }
+}
+
+/// Whether a name may be a global's.
+fn is_global(name: &str) -> bool {
+    [&known::LIBRARY[..], &known::ENGINE, &known::SCRIPT].iter().any(|all| all.contains(&name))
+        || known::instead(name).is_some()
 }
 
 fn is_lua(name: &str) -> bool {

@@ -54,9 +54,22 @@ impl Diff<'_> {
                 continue;
             }
             let mut parts = Vec::new();
+            let mut about: Vec<Class> = Vec::new();
             if times {
                 parts.push("its bounds hold at other times".to_string());
+                about.extend(CLASSES);
             }
+            about.extend(bounds(
+                old.min,
+                new.min,
+                (&[Class::Cost, Class::Tightens], &[Class::Availability, Class::Loosens]),
+            ));
+            about.extend(bounds(
+                old.max,
+                new.max,
+                (&[Class::Loosens, Class::Cost], &[Class::Availability, Class::Tightens]),
+            ));
+            let classes: Vec<Class> = Class::ALL.into_iter().filter(|class| about.contains(class)).collect();
             if old.min != new.min {
                 parts.push(format!("min {} in the window", bound(old.min, new.min)));
             }
@@ -64,7 +77,13 @@ impl Diff<'_> {
                 parts.push(format!("max {} in the window", bound(old.max, new.max)));
             }
             let old_path = format!("schedule[{}]", i + 1);
-            self.put_at(&field, (&old_path, &path), CLASSES, sides(shown(old), shown(new)), parts.join(", "));
+            self.put_at(
+                &field,
+                (&old_path, &path),
+                &classes,
+                sides(shown(old), shown(new)),
+                parts.join(", "),
+            );
         }
     }
 
@@ -226,6 +245,17 @@ impl Diff<'_> {
             let words = format!("it uses a secret that it did not use: {secret}");
             self.put("secrets", &[Class::Effects], (None, Some(secret)), words);
         }
+    }
+}
+
+/// What another bound of a window is about: where it rises, and where it falls.
+fn bounds(a: Option<u32>, b: Option<u32>, (up, down): (&[Class], &[Class])) -> Vec<Class> {
+    match (a, b) {
+        _ if a == b => Vec::new(),
+        (Some(a), Some(b)) if b > a => up.to_vec(),
+        (Some(_), Some(_)) => down.to_vec(),
+        // Which bound holds instead, the rest of the policy says.
+        _ => vec![Class::Availability, Class::Cost],
     }
 }
 

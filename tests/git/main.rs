@@ -1,6 +1,8 @@
 //! Commands that read a repository, in repositories of every odd kind, made by git itself.
 #![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod meaning;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -98,6 +100,16 @@ fn says(found: &(i32, String), status: i32, words: &[&str]) {
     for word in words {
         assert!(found.1.contains(word), "no {word:?} in:\n{}", found.1);
     }
+}
+
+/// Asserts that a report keeps to its schema.
+#[track_caller]
+fn follows(schema: &str, report: &serde_json::Value) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/schema").join(schema);
+    let schema: serde_json::Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    let wrong: Vec<String> =
+        jsonschema::validator_for(&schema).unwrap().iter_errors(report).map(|e| e.to_string()).collect();
+    assert!(wrong.is_empty(), "{wrong:?}");
 }
 
 #[test]
@@ -372,11 +384,7 @@ fn both_versions_run_on_the_mapped_recording() {
     says(&repo.diff(&["--format", "markdown"]), 0, &["xychart-beta"]);
     let (_, json) = repo.diff(&["--format", "json"]);
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
-    let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/schema/diff.schema.json");
-    let schema: serde_json::Value = serde_json::from_slice(&std::fs::read(schema).unwrap()).unwrap();
-    let wrong: Vec<String> =
-        jsonschema::validator_for(&schema).unwrap().iter_errors(&json).map(|e| e.to_string()).collect();
-    assert!(wrong.is_empty(), "{wrong:?}");
+    follows("diff.schema.json", &json);
     let compared = &json["policies"][0]["behaviour"][0];
     assert_eq!(compared["first"][0]["time"], "2026-01-01T00:20:00Z");
     let (before, after) = (&compared["before"]["replica_hours"], &compared["after"]["replica_hours"]);
@@ -416,6 +424,8 @@ fn a_story_goes_over_merges_renames_and_commits_that_do_not_load() {
     git(&repo.root, &["mv", "web.lua", "shop.lua"]);
     repo.write("shop.lua", &POLICY.replace("\"web\"", "\"shop\"").replace("max = 10", "max = 20"));
     repo.commit("Rename");
+    let (_, json) = luascale(&repo.root, &["log", "shop", "--format", "json"]);
+    follows("log.schema.json", &serde_json::from_str(&json).unwrap());
     let found = luascale(&repo.root, &["log", "shop"]);
     says(
         &found,
