@@ -18,7 +18,7 @@ use crate::config::Apply;
 use crate::git::{Range, Repo, Side, short};
 use crate::lua::Limits;
 use crate::report::places::Places;
-use crate::report::{self, diff, diff_pages};
+use crate::report::{self, diff, diff_html, diff_pages};
 use std::path::{Path, PathBuf};
 
 /// Most findings that the summary in Markdown lists.
@@ -170,7 +170,7 @@ fn told(comparison: &Comparison, terminal: &Terminal) -> Part {
         markdown: diff_pages::markdown(difference),
         files: vec![
             ("diff.json", diff_pages::json(difference, findings, sources)),
-            ("diff.html", diff_pages::html(difference)),
+            ("diff.html", diff_html::html(difference)),
         ],
         ..Part::new("diff", diff::headline(difference))
     }

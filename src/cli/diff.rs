@@ -9,7 +9,7 @@ use super::{Outcome, dry_run, revision};
 use crate::git::Repo;
 use crate::lua::Limits;
 use crate::model::finding::did_you_mean;
-use crate::report::{diff, diff_pages};
+use crate::report::{diff, diff_html, diff_pages};
 use std::path::Path;
 
 /// Runs the command.
@@ -43,7 +43,7 @@ pub fn run(args: &Diff, terminal: &Terminal) -> Outcome {
         DiffFormat::Text => diff::text(difference, &layout),
         DiffFormat::Json => diff_pages::json(difference, findings, sources),
         DiffFormat::Markdown => diff_pages::markdown(difference),
-        DiffFormat::Html => diff_pages::html(difference),
+        DiffFormat::Html => diff_html::html(difference),
     };
     terminal.print(&text, args.output.as_deref())?;
     Ok(match comparison.is_wrong() {

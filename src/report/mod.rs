@@ -11,6 +11,7 @@ pub mod chart;
 pub mod csv;
 pub mod delivered;
 pub mod diff;
+pub mod diff_html;
 mod diff_lines;
 pub mod diff_pages;
 pub mod drift;
