@@ -249,6 +249,23 @@ fn the_tutorial_runs_as_it_is_written() {
     walked("docs/tutorial.md", &folder, 6);
 }
 
+/// The README's change is one of examples/checkout, as the only folder of a repository.
+#[test]
+fn the_change_in_the_readme_means_what_it_says_there() {
+    let folder = Folder::with(&[]);
+    let example = root().join("examples/checkout");
+    for path in find("examples/checkout", "") {
+        folder.write(path.strip_prefix(&example).unwrap().to_str().unwrap(), &std::fs::read(&path).unwrap());
+    }
+    typed_in_a_shell("git init -q -b main && git add -A && git commit -q -m Start", &folder).expect(0);
+    let text = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let commands: usize = blocks(&text, "console")
+        .into_iter()
+        .map(|(line, _, body)| typed(&format!("README.md:{line}"), &body, 0, &folder))
+        .sum();
+    assert_eq!(commands, 2, "one command changes the policy, one tells what that means");
+}
+
 #[test]
 fn the_tutorial_of_gitops_runs_as_it_is_written() {
     let there = std::process::Command::new("ssh-keygen").arg("-?").output().is_ok();
@@ -282,25 +299,32 @@ fn walked(document: &str, folder: &Folder, least: usize) {
         }
         let status = before.strip_prefix("<!-- status ").and_then(|b| b.strip_suffix(" -->"));
         let status: i32 = status.map_or(0, |s| s.parse().unwrap());
-        for command in format!("\n{body}").split("\n$ ").skip(1) {
-            let mut lines = command.trim_end().lines();
-            let typed = lines.next().unwrap();
-            let expected: Vec<&str> = lines.collect();
-            let ran = match typed.strip_prefix("luascale ") {
-                Some(args) => folder.luascale(&args.split_whitespace().collect::<Vec<_>>()),
-                None => typed_in_a_shell(typed, folder),
-            };
-            let whole = format!("{}{}", ran.stdout, ran.stderr);
-            let printed: Vec<&str> = whole.trim_end().lines().collect();
-            assert!(
-                ran.status == status && alike(&expected, &printed),
-                "{document}:{line}: {typed}: status {}\n{whole}",
-                ran.status
-            );
-            commands += 1;
-        }
+        commands += typed(&format!("{document}:{line}"), &body, status, folder);
     }
     assert!(commands >= least, "{commands} commands");
+}
+
+/// Runs the commands of a `console` block, each of which prints what stands below it; how many.
+fn typed(place: &str, body: &str, status: i32, folder: &Folder) -> usize {
+    let mut commands = 0;
+    for command in format!("\n{body}").split("\n$ ").skip(1) {
+        let mut lines = command.trim_end().lines();
+        let typed = lines.next().unwrap();
+        let expected: Vec<&str> = lines.collect();
+        let ran = match typed.strip_prefix("luascale ") {
+            Some(args) => folder.luascale(&args.split_whitespace().collect::<Vec<_>>()),
+            None => typed_in_a_shell(typed, folder),
+        };
+        let whole = format!("{}{}", ran.stdout, ran.stderr);
+        let printed: Vec<&str> = whole.trim_end().lines().collect();
+        assert!(
+            ran.status == status && alike(&expected, &printed),
+            "{place}: {typed}: status {}\n{whole}",
+            ran.status
+        );
+        commands += 1;
+    }
+    commands
 }
 
 /// Runs a command that is not luascale's, as somebody with a name and without a configuration.
