@@ -94,7 +94,7 @@ mod tests {
             assert_eq!(unknown(known), None, "{known}");
         }
         assert!(unknown("bad-corn").unwrap().contains("bad-cron"));
-        assert!(unknown("silent-celing").unwrap().contains("silent-ceiling"));
+        assert!(unknown("silent-ceilin").unwrap().contains("silent-ceiling"));
         assert!(unknown("xyzzyx").unwrap().contains("luascale rules"));
     }
 
