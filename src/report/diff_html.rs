@@ -163,7 +163,7 @@ fn partings(out: &mut String, compared: &Compared) {
     }
     let clock = Clock::between(compared.start, compared.end);
     out.push_str(
-        "<table><tr><th>they part at (UTC)</th><th></th><th class=\"n\">replicas</th><th>why</th></tr>\n",
+        "<table><tr><th class=\"n\">first at, UTC</th><th></th><th class=\"n\">replicas</th><th>why</th></tr>\n",
     );
     for parting in &compared.first {
         out.push_str(&format!(

@@ -110,7 +110,7 @@ impl<'a> Forms<'a> {
         let locals: BTreeMap<&str, usize> = forms
             .declarations
             .iter()
-            .filter(|d| forms.within(d.span).first().is_some_and(|t| t.is("local") || t.is("const")))
+            .filter(|d| forms.is_local(d))
             .flat_map(|d| d.names.iter().map(move |name| (name.as_str(), d.span.end as usize)))
             .collect();
         let free = locals.iter().filter(|(name, end)| forms.is_free(name, **end));
@@ -124,6 +124,10 @@ impl<'a> Forms<'a> {
         forms.free = free;
         forms.constants = constants;
         forms
+    }
+
+    fn is_local(&self, declaration: &Declaration) -> bool {
+        self.within(declaration.span).first().is_some_and(|t| t.is("local") || t.is("const"))
     }
 
     /// Where a name that is no field stands.
@@ -192,7 +196,15 @@ impl<'a> Forms<'a> {
     /// The whole file.
     pub fn file(&self) -> Form {
         let mut form = Form::default();
-        self.take(&self.tokens, &mut form, &mut Met::default());
+        // A constant is told where it is used.
+        let named =
+            |d: &&Declaration| matches!(d.names.as_slice(), [name] if self.constants.contains_key(name));
+        let constants: Vec<Span> =
+            self.declarations.iter().filter(named).filter(|d| self.is_local(d)).map(|d| d.span).collect();
+        let apart =
+            |t: &&Token<'a>| constants.iter().any(|s| (s.start as usize..s.end as usize).contains(&t.start));
+        let tokens: Vec<Token<'a>> = self.tokens.iter().filter(|t| !apart(t)).copied().collect();
+        self.take(&tokens, &mut form, &mut Met::default());
         form
     }
 

@@ -131,3 +131,20 @@ fn what_fills_a_table_is_a_part_of_it() {
     let other = |n: u32| format!("local t = {{}}\nprint({n})\nf = function(m) return t[m.cpu] end");
     assert_eq!(code(&other(1)), code(&other(2)));
 }
+
+#[test]
+fn a_whole_script_is_told_as_its_parts_are() {
+    let whole = |text: &str| {
+        let (_, found) = parse_with(&Source::new("x.lua", text), |tree| declarations(tree.block));
+        Forms::new(text, found.unwrap(), &|name| name == "metrics").file().code
+    };
+    let plain = whole("if metrics.cpu > 0.8 then scale_out(1) end");
+    assert_eq!(whole("local HOT = .8\nif metrics.cpu > HOT then scale_out(1) end"), plain);
+    assert_ne!(whole("local HOT = .9\nif metrics.cpu > HOT then scale_out(1) end"), plain);
+    let helper = |name: &str| format!("local function {name}() scale_out(1) end\n{name}()");
+    assert_eq!(whole(&helper("grow")), whole(&helper("more")));
+    assert_ne!(whole("local a, b = 1, 2 scale_out(a)"), whole("local a, b = 1, 2 scale_out(b)"));
+    let hidden =
+        |name: &str| format!("local {name} = {{ cpu = 1 }}\nif {name}.cpu > 0.8 then scale_out() end");
+    assert_ne!(whole(&hidden("metrics")), whole(&hidden("values")));
+}
