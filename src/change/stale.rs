@@ -66,7 +66,7 @@ pub fn agreement(kept: &Plan, now: &Plan, time: Timestamp) -> Agreement {
         ));
     }
     if kept.config != now.config {
-        why.push("the luascale.yaml of its base is not that of the base now".to_owned());
+        why.push("the configuration of its base (luascale.yaml and the rules that it names) is not that of the base now".to_owned());
     }
     if why.is_empty() { Agreement::Fresh } else { Agreement::Stale(why) }
 }

@@ -52,7 +52,7 @@ fn every_reason_is_told() {
     assert!(said(&kept, &ruled, NOW).contains("another rule set"));
     let mut configured = kept.clone();
     configured.config = Some("other".into());
-    assert!(said(&kept, &configured, NOW).contains("luascale.yaml of its base"));
+    assert!(said(&kept, &configured, NOW).contains("configuration of its base"));
     // Replayed after a rollback: live is what it was before the plan, and yet it is not done.
     let mut held = kept.clone();
     held.policies[0].held = Some(6);

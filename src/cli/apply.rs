@@ -265,7 +265,7 @@ fn older(now: &Planning) -> Result<Option<String>, Failure> {
 
 /// Why a commit is not on the branch that `approval:` names.
 fn off_branch(now: &Planning) -> Result<Option<String>, Failure> {
-    let Some(branch) = now.config.approval.as_ref().and_then(|approval| approval.branch.as_ref()) else {
+    let Some(branch) = now.configuration.approval().and_then(|approval| approval.branch.as_ref()) else {
         return Ok(None);
     };
     let name = &branch.value;

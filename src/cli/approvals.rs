@@ -7,6 +7,7 @@
 #![expect(clippy::disallowed_methods, reason = "approvals are files beside the plan")]
 
 use super::args_plan::PlanningArgs;
+use super::configuration::Configuration;
 use super::failure::Failure;
 use super::files;
 use super::planning::{self, Judged, Made, Request};
@@ -14,7 +15,6 @@ use super::terminal::Terminal;
 use crate::change::Plan;
 use crate::change::approval::{self, Author, Facts, Given, Verdict};
 use crate::change::signers::{self, Signer};
-use crate::config::Config;
 use crate::git::{self, Oid, Repo, Side};
 use crate::model::Finding;
 use crate::report;
@@ -90,13 +90,11 @@ pub struct Standing {
 /// Where the rules of approval stand.
 pub struct Rules<'a> {
     /// The base's configuration.
-    pub config: &'a Config,
-    /// The policy root, from the repository's root on: empty, or with a `/` at its end.
-    pub root: &'a str,
+    pub configuration: &'a Configuration,
     /// The base; none where the change has no commit before it.
     pub base: Option<Oid>,
     /// The commit that is live, where the head comes after it, and the configuration there.
-    pub live: Option<(Oid, &'a Config)>,
+    pub live: Option<(Oid, &'a Configuration)>,
     /// The commit that is planned.
     pub head: Oid,
 }
@@ -109,14 +107,12 @@ impl Rules<'_> {
     /// # Errors
     /// Where the repository cannot be read.
     pub fn standing(&self, repo: &Repo) -> Result<Standing, Failure> {
-        let live = self.live.map(|(_, config)| needed(config)).unwrap_or(0);
-        let needed = needed(self.config).max(live);
+        let live = self.live.map(|(_, there)| needed(there)).unwrap_or(0);
+        let needed = needed(self.configuration).max(live);
         let mut findings = (Vec::new(), Vec::new());
-        let mut at = |config: &Config, commit: Option<Oid>| -> Result<Option<Vec<Signer>>, Failure> {
+        let mut at = |said: &Configuration, commit: Option<Oid>| -> Result<Option<Vec<Signer>>, Failure> {
             let Some(commit) = commit else { return Ok(None) };
-            let path = config.approval.as_ref().and_then(|a| a.allowed_signers.as_ref());
-            let path = format!("{}{}", self.root, path.map_or(SIGNERS, |path| path.value.as_str()));
-            let Some(source) = source(repo, commit, &path)? else { return Ok(None) };
+            let Some(source) = source(repo, commit, &said.signers())? else { return Ok(None) };
             let (signers, found) = signers::parse(&source);
             if !found.is_empty() && !findings.1.contains(&source) {
                 findings.0.extend(found);
@@ -124,12 +120,12 @@ impl Rules<'_> {
             }
             Ok(Some(signers))
         };
-        let base = at(self.config, self.base)?;
+        let base = at(self.configuration, self.base)?;
         let kept = match self.live {
-            Some((commit, config)) => at(config, Some(commit))?,
+            Some((commit, there)) => at(there, Some(commit))?,
             None => None,
         };
-        let head = at(self.config, Some(self.head))?.unwrap_or_default();
+        let head = at(self.configuration, Some(self.head))?.unwrap_or_default();
         let lack = base.is_none().then(|| match self.base {
             None => {
                 "there is no commit before the change, so nobody is known who could approve it".to_owned()
@@ -158,8 +154,8 @@ impl Standing {
 }
 
 /// How many people have to approve: none where nothing is said of approval, one where no number is.
-fn needed(config: &Config) -> u32 {
-    config.approval.as_ref().map_or(0, |approval| approval.reviews.unwrap_or(1))
+fn needed(configuration: &Configuration) -> u32 {
+    configuration.approval().map_or(0, |approval| approval.reviews.unwrap_or(1))
 }
 
 fn authors(repo: &Repo, from: Option<Oid>, head: Oid) -> Result<Vec<Author>, Failure> {

@@ -77,7 +77,7 @@ fn once(args: &Check, terminal: &Terminal, binary: &Path, cache: Option<&Cache>)
         sources.extend(project.layers.sources().cloned());
     }
     let settings: Vec<Settings> =
-        projects.iter().zip(own).map(|(project, own)| wanted::asked(project, args, own)).collect();
+        projects.iter().zip(own).map(|(project, own)| wanted::asked(&project.layers, args, own)).collect();
     let without = Mutex::default();
     let (projects, settings) = (&projects[..], &settings[..]);
     let work = Work { projects, settings, args, today: today(), binary, cache, without: &without };
@@ -322,11 +322,7 @@ impl Bench<'_> {
             catalogue: project.catalogue.clone(),
             limits: self.limits,
         };
-        let stated = project.layers.nearest(|layer| {
-            let lint = &layer.config.lint;
-            lint.scrape_interval.map(|_| lint.assumptions())
-        });
-        let assumptions = stated.map(|(_, assumptions)| assumptions).unwrap_or_default();
+        let assumptions = wanted::assumptions(&project.layers);
         let request = CheckRequest { load, assumptions, rules: project.rules.clone() };
         let modules = Modules { project, edited: self.edited };
         // What is to be run must be loaded, so that nothing is taken from the cache.

@@ -14,7 +14,6 @@ use super::planning::{self, Made, Planning, Request};
 use super::revision::{self, Scope};
 use super::terminal::Terminal;
 use super::{Outcome, dry_run, files};
-use crate::config::Apply;
 use crate::git::{Range, Repo, Side, short};
 use crate::lua::Limits;
 use crate::report::places::Places;
@@ -111,11 +110,9 @@ fn check(
 ) -> Result<Part, Failure> {
     let scope = Scope { paths, only: None };
     let revision = revision::load(repo, &Side::Commit(head), scope, limits, "HEAD")?;
-    let folder = planning::root(repo, head, &revision, paths);
     // Where the base is not there its settings are not either: those of the commit then.
-    let config = folder.and_then(|folder| planning::configuration(repo, base.unwrap_or(head), &folder))?.0;
     let Linted { findings, sources, failing, suppressed, files } =
-        planned::lint(&revision, &config, planned::today())?;
+        planned::lint(repo, base.unwrap_or(head), &revision, planned::today())?;
     let broken = revision.findings.iter().filter(|finding| !findings.contains(finding)).count();
     let mut findings = findings;
     findings.extend(
@@ -179,9 +176,7 @@ fn told(comparison: &Comparison, terminal: &Terminal) -> Part {
 fn plan(args: &Ci, terminal: &Terminal) -> Result<Part, Failure> {
     let request =
         Request { paths: &args.paths, args: &args.planning, told: true, now: jiff::Timestamp::now() };
-    let planning: Box<Planning> = match planning::make_where(&request, &|config| {
-        config.apply != Apply::default()
-    })? {
+    let planning: Box<Planning> = match planning::make_where(&request, &|base| base.apply().is_some())? {
         Some(Made::Planned(planning)) => planning,
         Some(Made::Broken(..)) => {
             let part = Part::new("plan", "none: what does not load cannot be planned");

@@ -12,6 +12,7 @@ pub mod changed;
 mod check;
 mod ci;
 pub mod compare;
+mod configuration;
 mod delivery;
 mod diff;
 mod drift;

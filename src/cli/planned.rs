@@ -4,16 +4,16 @@
 #![expect(clippy::disallowed_methods, reason = "suppressions run out by the day")]
 
 use super::args::{RunArgs, SampleArgs};
+use super::configuration::Configuration;
 use super::failure::Failure;
 use super::revision::{Revision, Versioned};
-use super::{compare, dry_run, files, jobs, organisation};
+use super::{compare, dry_run, files, jobs, organisation, wanted};
 use crate::change::behaviour::Compared;
 use crate::change::canonical::{canonical, sha256};
 use crate::change::difference::{Differing, Fate};
 use crate::change::live::Live;
 use crate::change::meaning::{Change, Class};
 use crate::change::plan::{Behaviour, Lint, Meaning, Op, Planned};
-use crate::config::{Config, FailOn};
 use crate::git::{Oid, Range, Repo, Side};
 use crate::lint::rules::RULES;
 use crate::lint::{self, Checked, Group, Settings, Suppressed};
@@ -47,42 +47,63 @@ pub struct Linted {
     pub files: usize,
 }
 
-/// Checks the files of a revision's policies, under the settings of the base's configuration.
+/// Checks the files of a revision's policies under the settings and by the organisation's rules
+/// that are in force at another commit: those of the base.
 ///
 /// # Errors
-/// Where luascale itself fails.
-pub fn lint(revision: &Revision, config: &Config, today: jiff::civil::Date) -> Result<Linted, Failure> {
+/// Where the configuration there cannot be used, or luascale itself fails.
+pub fn lint(
+    repo: &Repo,
+    base: Oid,
+    revision: &Revision,
+    today: jiff::civil::Date,
+) -> Result<Linted, Failure> {
+    let binary =
+        own_binary().map_err(|e| Failure::environment(format!("cannot find luascale's own binary: {e}")))?;
+    let mut held: Vec<(Configuration, Settings)> = Vec::new();
+    for project in &revision.projects {
+        let configuration = Configuration::at(repo, base, &project.root.folder)?;
+        // So that what the files allow of the organisation's own rules is known, new ones too.
+        let mut own = Vec::new();
+        for rules in [&configuration.rules, &project.rules] {
+            own.extend(organisation::declared(&binary, rules)?.rules.into_iter().map(|rule| rule.id));
+        }
+        let settings = wanted::configured(&configuration.layers, own);
+        held.push((configuration, settings));
+    }
     let mut files: BTreeMap<&str, &Versioned> = BTreeMap::new();
     for policy in &revision.policies {
         files.entry(&policy.path).or_insert(policy);
     }
     let files: Vec<&Versioned> = files.into_values().collect();
-    let binary =
-        own_binary().map_err(|e| Failure::environment(format!("cannot find luascale's own binary: {e}")))?;
-    let checked = jobs::parallel(
-        &files,
-        || None,
-        |worker: &mut Option<Worker>, _, file| one(worker, &binary, revision, file, config),
-    );
-    let checked: Vec<Checked> = checked.into_iter().collect::<Result<_, _>>()?;
-    let names = |list: &[crate::text::Spanned<String>]| list.iter().map(|name| name.value.clone()).collect();
-    let fail_on = match config.lint.fail_on {
-        Some(FailOn::Note) => Some(Level::Note),
-        Some(FailOn::Warning) | None => Some(Level::Warning),
-        Some(FailOn::Error) => Some(Level::Error),
-        Some(FailOn::Never) => None,
+    let one = |worker: &mut Option<Worker>, _: usize, file: &&Versioned| -> Result<_, Failure> {
+        let project = revision.projects.get(file.project).zip(held.get(file.project));
+        let (project, (base, _)) =
+            project.ok_or_else(|| Failure::bug(format!("the project of {} is not there", file.path)))?;
+        Ok((file.project, one(worker, &binary, &project.root, file, base)?))
     };
-    // So that what the files allow of the organisation's own rules is known.
-    let mut own: Vec<String> = Vec::new();
-    for project in &revision.projects {
-        own.extend(organisation::declared(&binary, &project.rules)?.rules.into_iter().map(|rule| rule.id));
+    let checked = jobs::parallel(&files, || None, one);
+    let mut by_project: Vec<Vec<Checked>> = revision.projects.iter().map(|_| Vec::new()).collect();
+    for checked in checked {
+        let (at, checked) = checked?;
+        if let Some(files) = by_project.get_mut(at) {
+            files.push(checked);
+        }
     }
-    let settings =
-        Settings { select: names(&config.lint.select), ignore: names(&config.lint.ignore), fail_on, own };
-    let configs = revision.projects.first().map(|p| p.layers.sources().collect()).unwrap_or_default();
-    let review =
-        lint::review(&[Group { files: &checked, settings: &settings, configs, whole: false }], today);
-    let mut sources: Vec<Source> = checked.into_iter().flat_map(|file| file.sources).collect();
+    let groups: Vec<Group<'_>> = by_project
+        .iter()
+        .zip(&held)
+        .zip(&revision.projects)
+        .map(|((files, (_, settings)), project)| Group {
+            files,
+            settings,
+            configs: project.layers.sources().collect(),
+            whole: false,
+        })
+        .collect();
+    let review = lint::review(&groups, today);
+    drop(groups);
+    let mut sources: Vec<Source> = by_project.into_iter().flatten().flat_map(|file| file.sources).collect();
     sources.extend(revision.sources.iter().cloned());
     sources.sort_by(|a, b| a.name.cmp(&b.name));
     sources.dedup_by(|a, b| a.name == b.name);
@@ -98,20 +119,17 @@ pub fn lint(revision: &Revision, config: &Config, today: jiff::civil::Date) -> R
 fn one(
     worker: &mut Option<Worker>,
     binary: &std::path::Path,
-    revision: &Revision,
+    root: &files::Root,
     file: &Versioned,
-    config: &Config,
+    base: &Configuration,
 ) -> Result<Checked, Failure> {
-    let failed = || Failure::bug(format!("the project of {} is not there", file.path));
-    let project = revision.projects.get(file.project).ok_or_else(failed)?;
-    let root = &project.root;
     if worker.as_ref().is_some_and(Worker::is_lost) {
         *worker = None;
     }
     let request = CheckRequest {
         load: file.request.clone(),
-        assumptions: config.lint.assumptions(),
-        rules: project.rules.clone(),
+        assumptions: wanted::assumptions(&base.layers),
+        rules: base.rules.clone(),
     };
     let times = u32::try_from(request.rules.len()).unwrap_or(u32::MAX).saturating_add(1);
     let patience = Duration::from_millis(file.request.limits.load_ms).saturating_mul(times) + jobs::GRACE;

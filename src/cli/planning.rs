@@ -8,6 +8,7 @@
 
 use super::approvals::{self, Rules, Standing};
 use super::args_plan::PlanningArgs;
+use super::configuration::Configuration;
 use super::failure::Failure;
 use super::files;
 use super::planned;
@@ -15,14 +16,14 @@ use super::revision::{self, Revision, Scope};
 use super::targets::{self, Opened};
 use crate::change::live::{Live, Operation};
 use crate::change::plan::{self, Op, Plan, Revisions, TargetId, Tool, Version};
-use crate::config::{self, Config};
+use crate::config;
 use crate::git::{self, Oid, Repo, Side};
 use crate::lua::Limits;
 use crate::model::Finding;
 use crate::target::Refusal;
 use crate::text::Source;
 use jiff::Timestamp;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// What is to be planned.
@@ -47,7 +48,7 @@ pub struct Planning {
     /// What the change starts from.
     pub base: Base,
     /// The base's configuration.
-    pub config: Config,
+    pub configuration: Configuration,
     /// Where it is applied to.
     pub opened: Opened,
     /// What is there.
@@ -97,7 +98,10 @@ pub fn make(request: &Request<'_>) -> Result<Made, Failure> {
 ///
 /// # Errors
 /// Where the repository, the configuration or the target cannot be read.
-pub fn make_where(request: &Request<'_>, wanted: &dyn Fn(&Config) -> bool) -> Result<Option<Made>, Failure> {
+pub fn make_where(
+    request: &Request<'_>,
+    wanted: &dyn Fn(&Configuration) -> bool,
+) -> Result<Option<Made>, Failure> {
     let start = request.paths.first().map_or(Path::new("."), PathBuf::as_path);
     let repo = Repo::discover(start)?;
     let Some(head) = repo.head()? else {
@@ -113,12 +117,15 @@ pub fn make_where(request: &Request<'_>, wanted: &dyn Fn(&Config) -> bool) -> Re
         return Ok(Some(Made::Broken(revision.findings, revision.sources)));
     }
     let folder = root(&repo, head, &revision, &paths)?;
-    let (config, config_digest) = configuration(&repo, base.commit.unwrap_or(head), &folder)?;
-    if !wanted(&config) {
+    let held = base.commit.unwrap_or(head);
+    let configuration = Configuration::at(&repo, held, &folder)?;
+    if !wanted(&configuration) {
         return Ok(None);
     }
-    let disk = repo.workdir().unwrap_or(repo.folder()).join(&folder);
-    let opened = targets::open(request.args.target.as_deref(), &config.apply, &disk)?;
+    let nothing = config::Apply::default();
+    let (from, apply) = configuration.apply().unwrap_or((&folder, &nothing));
+    let disk = repo.workdir().unwrap_or(repo.folder()).join(from);
+    let opened = targets::open(request.args.target.as_deref(), apply, &disk)?;
     let target = opened.target.as_ref();
     let live = target.live()?;
     let in_scope = |path: &str| {
@@ -148,7 +155,7 @@ pub fn make_where(request: &Request<'_>, wanted: &dyn Fn(&Config) -> bool) -> Re
             merge_base: base.commit.map(|id| id.to_string()),
             head: head.to_string(),
         },
-        config: config_digest,
+        config: configuration.digest.clone(),
         scope: paths.iter().map(|path| files::shown(path)).collect(),
         allow_prune: request.args.allow_prune,
         target: TargetId { kind: identity.kind.clone(), identity: identity.id.clone(), serial: live.serial },
@@ -157,7 +164,7 @@ pub fn make_where(request: &Request<'_>, wanted: &dyn Fn(&Config) -> bool) -> Re
         sha256: String::new(),
     };
     if request.told {
-        let linted = planned::lint(&revision, &config, planned::today())?;
+        let linted = planned::lint(&repo, held, &revision, planned::today())?;
         planned::tell_lint(&mut plan.policies, &revision, &linted);
         let sides =
             planned::Sides { repo: &repo, head, revision: &revision, live: &live, paths: &paths, limits };
@@ -168,7 +175,7 @@ pub fn make_where(request: &Request<'_>, wanted: &dyn Fn(&Config) -> bool) -> Re
         repo,
         head,
         base,
-        config,
+        configuration,
         opened,
         live,
         plan,
@@ -190,16 +197,14 @@ impl Planning {
             Some(commit)
                 if self.base.merged && commit != self.head && self.repo.descends(self.head, commit)? =>
             {
-                Some((commit, configuration(&self.repo, commit, &self.folder)?.0))
+                Some((commit, Configuration::at(&self.repo, commit, &self.folder)?))
             }
             _ => None,
         };
-        let root = files::shown(&self.folder);
         let rules = Rules {
-            config: &self.config,
-            root: &if root.is_empty() { root } else { format!("{root}/") },
+            configuration: &self.configuration,
             base: self.base.commit,
-            live: live.as_ref().map(|(commit, config)| (*commit, config)),
+            live: live.as_ref().map(|(commit, there)| (*commit, there)),
             head: self.head,
         };
         rules.standing(&self.repo)
@@ -266,11 +271,20 @@ pub fn base(repo: &Repo, head: Oid, asked: Option<&str>) -> Result<Base, Failure
 /// # Errors
 /// Where the repository or the configuration cannot be read.
 pub fn root(repo: &Repo, head: Oid, revision: &Revision, paths: &[PathBuf]) -> Result<PathBuf, Failure> {
-    match revision.projects.as_slice() {
-        [one] => return Ok(one.root.folder.clone()),
-        [] => {}
+    // A folder of modules alone, or of the organisation's rules, is nothing that is planned.
+    let with_policies: BTreeSet<usize> = revision.policies.iter().map(|policy| policy.project).collect();
+    let with_files = |at: &usize| revision.projects.get(*at).is_some_and(|p| !p.files.is_empty());
+    let roots: Vec<usize> = match with_policies.is_empty() {
+        true => (0..revision.projects.len()).filter(with_files).collect(),
+        false => with_policies.iter().copied().collect(),
+    };
+    let roots: Vec<&Path> =
+        roots.iter().filter_map(|at| Some(revision.projects.get(*at)?.root.folder.as_path())).collect();
+    match roots.as_slice() {
+        [one] => return Ok(one.to_path_buf()),
+        _ if with_policies.is_empty() => {}
         several => {
-            let shown = several.iter().map(|project| files::shown(&project.root.folder));
+            let shown = several.iter().map(|folder| files::shown(folder));
             let roots: Vec<String> =
                 shown.map(|at| if at.is_empty() { ".".to_owned() } else { at }).collect();
             return Err(Failure::usage("these policies have several roots, and a plan is of one")
@@ -286,21 +300,6 @@ pub fn root(repo: &Repo, head: Oid, revision: &Revision, paths: &[PathBuf]) -> R
         }
     }
     Ok(PathBuf::new())
-}
-
-/// The configuration of a policy root at a commit, and its digest; an empty one where there is none.
-///
-/// # Errors
-/// Where the repository or the configuration cannot be read.
-pub fn configuration(repo: &Repo, commit: Oid, folder: &Path) -> Result<(Config, Option<String>), Failure> {
-    let path = files::shown(&folder.join(config::FILE_NAME));
-    let Some(source) = approvals::source(repo, commit, &path)? else { return Ok((Config::default(), None)) };
-    let (config, findings) = config::parse(&source);
-    match findings.first() {
-        None => Ok((config, config::digest(&source))),
-        Some(first) => Err(Failure::usage(format!("{} cannot be used: {}", source.name, first.message))
-            .hint("the configuration is read from the base; once its correction is merged, name that commit: --base REV")),
-    }
 }
 
 fn of_live(live: &Live) -> BTreeMap<String, Version> {

@@ -2,9 +2,10 @@
 //! May import: everything.
 
 use super::args::{Check, FailOnArg};
+use super::layers::Layers;
 use super::project::Project;
 use crate::config::FailOn;
-use crate::lint::{Settings, settings};
+use crate::lint::{Assumptions, Settings, settings};
 use crate::model::{Finding, Level};
 use crate::text::Spanned;
 use std::path::PathBuf;
@@ -16,12 +17,25 @@ pub fn baseline(project: &Project, args: &Check) -> Option<PathBuf> {
 }
 
 /// What the configuration asks, the nearer over the farther, and the command line over it.
-pub fn asked(project: &Project, args: &Check, own: Vec<String>) -> Settings {
+pub fn asked(layers: &Layers, args: &Check, own: Vec<String>) -> Settings {
+    settings_of(layers, (&args.select, &args.ignore, args.fail_on), own)
+}
+
+/// What a configuration alone asks.
+pub fn configured(layers: &Layers, own: Vec<String>) -> Settings {
+    settings_of(layers, (&[], &[], None), own)
+}
+
+fn settings_of(
+    layers: &Layers,
+    (chosen, left, fails): (&[String], &[String], Option<FailOnArg>),
+    own: Vec<String>,
+) -> Settings {
     let names = |list: &[Spanned<String>]| list.iter().map(|name| name.value.clone()).collect::<Vec<_>>();
     let (mut select, mut ignore) = (Vec::new(), Vec::new());
-    let layers: Vec<_> = project.layers.iter().map(|layer| &layer.config.lint).collect();
+    let layers: Vec<_> = layers.iter().map(|layer| &layer.config.lint).collect();
     let lists = layers.iter().rev().map(|lint| (names(&lint.select), names(&lint.ignore)));
-    for (selected, ignored) in lists.chain([(args.select.clone(), args.ignore.clone())]) {
+    for (selected, ignored) in lists.chain([(chosen.to_vec(), left.to_vec())]) {
         // What is selected by name nearer is wanted, whatever is ignored farther.
         ignore.retain(|name| !selected.contains(name));
         ignore.extend(ignored);
@@ -30,13 +44,22 @@ pub fn asked(project: &Project, args: &Check, own: Vec<String>) -> Settings {
         }
     }
     let lint_fails = layers.iter().find_map(|lint| lint.fail_on);
-    let fail_on = match (args.fail_on, lint_fails) {
+    let fail_on = match (fails, lint_fails) {
         (Some(FailOnArg::Note), _) | (None, Some(FailOn::Note)) => Some(Level::Note),
         (Some(FailOnArg::Warning), _) | (None, Some(FailOn::Warning) | None) => Some(Level::Warning),
         (Some(FailOnArg::Error), _) | (None, Some(FailOn::Error)) => Some(Level::Error),
         (Some(FailOnArg::Never), _) | (None, Some(FailOn::Never)) => None,
     };
     Settings { select, ignore, fail_on, own }
+}
+
+/// What the linter takes for granted.
+pub fn assumptions(layers: &Layers) -> Assumptions {
+    let stated = layers.nearest(|layer| {
+        let lint = &layer.config.lint;
+        lint.scrape_interval.map(|_| lint.assumptions())
+    });
+    stated.map(|(_, assumptions)| assumptions).unwrap_or_default()
 }
 
 /// Names under `lint:` that are neither rules nor families.

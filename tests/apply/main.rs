@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests of files and processes")]
 
 mod approval;
+mod base;
 mod faults;
 #[path = "../support/mod.rs"]
 mod support;
