@@ -3,6 +3,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
+#[path = "config/schema.rs"]
+mod schema;
+
 use luascale::catalogue::Table;
 use luascale::config::{Config, FailOn, SampleFile, Secret, parse};
 use luascale::model::build::{Entry, script};

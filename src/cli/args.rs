@@ -36,6 +36,8 @@ pub enum Command {
     Completions(Completions),
     /// Print the manual page, in roff
     Man,
+    /// Print the JSON Schema of luascale.yaml, for editors and validators
+    Schema,
     /// Run policies on recorded metrics, tick by tick, and say why
     DryRun(Box<DryRun>),
     /// Hold policies against the expectations in YAML samples

@@ -1,10 +1,12 @@
-//! `luascale completions` and `luascale man`: what a shell and `man` know of the command line.
+//! `luascale completions`, `man` and `schema`: what a shell and `man` know of the command line, and an editor of
+//! luascale.yaml.
 //! May import: everything.
 
 use super::Outcome;
 use super::args::{Cli, Completions};
 use super::failure::{Failure, status};
 use super::terminal::Terminal;
+use crate::config;
 use clap::CommandFactory;
 
 /// Prints a shell's completion script.
@@ -27,6 +29,11 @@ pub fn man(terminal: &Terminal) -> Outcome {
             .map_err(|error| Failure::bug(format!("the manual page cannot be written: {error}")))?;
     }
     print(out, terminal)
+}
+
+/// Prints the JSON Schema of luascale.yaml.
+pub fn schema(terminal: &Terminal) -> Outcome {
+    print(config::SCHEMA.into(), terminal)
 }
 
 fn print(bytes: Vec<u8>, terminal: &Terminal) -> Outcome {

@@ -90,6 +90,7 @@ fn parsed() -> u8 {
         Command::Rules(args) => rules::run(&args, &terminal),
         Command::Completions(args) => manual::completions(&args, &terminal),
         Command::Man => manual::man(&terminal),
+        Command::Schema => manual::schema(&terminal),
         Command::DryRun(args) => dry_run::run(&args, &terminal),
         Command::Test(args) => test::run(&args, &terminal),
         Command::Apply(args) => apply::run(&args, &terminal),

@@ -21,6 +21,9 @@ use serde::{Deserialize, Serialize};
 /// Name of the file.
 pub const FILE_NAME: &str = "luascale.yaml";
 
+/// The file's JSON Schema (draft 2020-12): which keys there are and of what type, not all that is checked.
+pub const SCHEMA: &str = include_str!("../../docs/schema/luascale.schema.json");
+
 /// The sections, in the order the documentation lists them.
 const SECTIONS: [&str; 7] = ["policies", "samples", "catalogue", "secrets", "lint", "approval", "apply"];
 

@@ -124,7 +124,12 @@ fn variable(reader: &mut Reader<'_>, name: &Spanned<String>, what: &str) -> bool
 
 fn hosts(reader: &mut Reader<'_>, node: &Node, what: &str) -> Vec<String> {
     let written = reader.texts(node, what);
-    if written.is_empty() && matches!(&node.value, Yaml::List(items) if items.is_empty()) {
+    let nothing = match &node.value {
+        Yaml::List(items) => items.is_empty(),
+        Yaml::Null => true,
+        _ => false,
+    };
+    if nothing {
         let help = "name the hosts that the secret may be sent to";
         reader.report(
             "bad-value",
