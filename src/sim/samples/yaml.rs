@@ -14,6 +14,8 @@ use crate::yaml::{Node, Reader, Yaml};
 
 /// The start where none is written: a Monday.
 const START: Time = Time(1_704_067_200_000);
+/// The last instant that a calendar here has: 9999-12-30T22:00:00Z.
+const LAST: Time = Time(253_402_207_200_000);
 /// The interval where none is written: that of a policy.
 const INTERVAL: Duration = Duration::from_secs(15);
 
@@ -138,6 +140,16 @@ impl Writer<'_> {
         let also = self.options.metrics.as_ref().is_some_and(|m| m.iter().any(|n| n == name));
         for (at, (number, span)) in (0i64..).zip(values) {
             let time = Time(self.start.0.saturating_add(self.interval.0.saturating_mul(at)));
+            if time > LAST {
+                let message = format!("`{what}`: value {} is later than the year 9999", at.saturating_add(1));
+                reader.report(
+                    "bad-value",
+                    message,
+                    span,
+                    "let it begin earlier, or write a shorter interval",
+                );
+                return;
+            }
             let row = self.builder.row(time, span.start as usize);
             if let Err(complaint) = add(self, row, number, also) {
                 reader.report("bad-value", format!("`{what}`: {}", complaint.message), span, complaint.help);
@@ -246,5 +258,27 @@ pub(in crate::sim) fn instant(reader: &mut Reader<'_>, node: &Node, what: &str) 
             reader.report("bad-value", format!("`{what}`: {}", complaint.message), node.span, complaint.help);
             None
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::Source;
+
+    #[test]
+    fn a_series_that_leaves_the_calendar_is_told_at_its_place() {
+        let said = |start: &str, interval: &str| -> Vec<String> {
+            let text = format!("start: {start}\ninterval: {interval}\nseries: {{ cpu: 0.5x9 }}\n");
+            let source = Source::new("x.yaml", text);
+            let (root, findings) = crate::yaml::parse(&source);
+            assert!(findings.is_empty());
+            let mut reader = Reader::new(&source);
+            recording(&mut reader, &root.unwrap(), &ReadOptions::default());
+            reader.findings.into_iter().map(|finding| finding.message).collect()
+        };
+        let late = ["`series.cpu`: value 4 is later than the year 9999"];
+        assert_eq!(said("9999-12-30T21:59:00Z", "30s"), late);
+        assert_eq!(said("9999-12-30T21:59:00Z", "1s"), [""; 0]);
     }
 }
