@@ -234,3 +234,53 @@ fn a_page_that_is_not_true_fails_the_test_of_rules() {
     bare.luascale(&["rules", "--test", "house"]).expect(1).says("no page: write low-floor.md");
     bare.luascale(&["rules", "--test", "nowhere"]).expect(64).says("nowhere");
 }
+
+fn git(folder: &Folder, args: &[&str]) {
+    let mut command = std::process::Command::new("git");
+    command.args(["-c", "user.name=ann", "-c", "user.email=ann@example.com", "-c", "commit.gpgsign=false"]);
+    command.args(args).current_dir(folder.path());
+    command.env("GIT_CONFIG_NOSYSTEM", "1").env("GIT_CONFIG_GLOBAL", "/dev/null");
+    let done = command.output().unwrap();
+    assert!(done.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&done.stderr));
+}
+
+#[test]
+fn a_change_is_judged_by_the_rules_from_before_it() {
+    let folder = folder(RULE);
+    git(&folder, &["init", "-q", "-b", "main"]);
+    git(&folder, &["add", "-A"]);
+    git(&folder, &["commit", "-q", "-m", "first"]);
+    folder.write("web.lua", format!("{POLICY}-- more\n").as_bytes());
+    let rules = |folder: &Folder| -> Vec<(String, String, String)> {
+        let found = findings(folder, &["--diff", "main"]);
+        found.into_iter().map(|(rule, file, _, _, message)| (rule, file, message)).collect()
+    };
+    let low = ("low-floor".to_owned(), "web.lua".to_owned(), "web may be alone".to_owned());
+    assert_eq!(rules(&folder), [low.clone()], "what does not change is not told");
+    // Weaker words: the earlier ones count, and that is said.
+    folder.write("house/rules.lua", RULE.replace("< 2", "< 0").as_bytes());
+    assert_eq!(rules(&folder), [low.clone()]);
+    let ran = folder.luascale(&["check", ".", "--no-cache", "--diff", "main"]).expect(1);
+    ran.says("the rules that it names differ from main");
+    // It matters less.
+    folder.write("house/rules.lua", RULE.replace("policy = f", "level = \"note\", policy = f").as_bytes());
+    let said =
+        |message: &str, file: &str| ("weaker-settings".to_owned(), file.to_owned(), message.to_owned());
+    let wanted = said("the organisation's rule `low-floor` goes from warning to note", "house/rules.lua");
+    assert_eq!(rules(&folder), [wanted, low.clone()]);
+    // Another takes its place, and nobody is to be told.
+    folder.write("house/rules.lua", RULE.replace("low-floor", "other").as_bytes());
+    folder.write(
+        "luascale.yaml",
+        b"lint: { rules: [ house ], ignore: [ low-floor, weaker-settings ], fail_on: never }\n",
+    );
+    let found = rules(&folder);
+    assert!(found.contains(&low), "{found:?}");
+    let taken = said("the organisation's rule `low-floor` is taken out", "luascale.yaml");
+    assert!(found.contains(&taken), "{found:?}");
+    folder.luascale(&["check", ".", "--no-cache", "--diff", "main"]).expect(1);
+    // The whole configuration goes.
+    std::fs::remove_file(folder.path().join("luascale.yaml")).unwrap();
+    let found = rules(&folder);
+    assert!(found.contains(&low) && found.iter().any(|f| f.2 == taken.2), "{found:?}");
+}

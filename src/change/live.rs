@@ -2,6 +2,7 @@
 //! read and perform it. May import: siblings, `model`.
 
 use super::bundle::Bundle;
+use super::canonical::sha256;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -19,13 +20,26 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// The id of a directory to which nothing was applied yet: its lineage begins with the first
-    /// apply.
+    /// What the id of a directory begins with to which nothing was applied yet: its lineage begins
+    /// with the first apply.
     pub const NEW: &'static str = "new";
+
+    /// The id of a directory to which nothing was applied yet, by the path that names it: what is
+    /// planned for one new directory does not fit another.
+    pub fn new_at(name: &str) -> String {
+        let digest = sha256(name.as_bytes());
+        let short = digest.trim_start_matches("sha256:").get(..16).unwrap_or_default().to_owned();
+        format!("{}:{short}", Identity::NEW)
+    }
 
     /// Whether nothing was ever applied to it.
     pub fn is_new(&self) -> bool {
-        self.id == Identity::NEW
+        Identity::is_new_id(&self.id)
+    }
+
+    /// Whether an id is that of a target to which nothing was ever applied.
+    pub fn is_new_id(id: &str) -> bool {
+        id.split(':').next() == Some(Identity::NEW)
     }
 }
 

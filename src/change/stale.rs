@@ -1,5 +1,6 @@
 //! Whether a plan that was kept still is what would be planned now. May import: siblings.
 
+use super::live::Identity;
 use super::plan::{Op, Plan, Planned};
 use jiff::Timestamp;
 
@@ -19,6 +20,12 @@ pub enum Agreement {
 pub fn agreement(kept: &Plan, now: &Plan, time: Timestamp) -> Agreement {
     let (was, is) = (&kept.target, &now.target);
     if (&was.kind, &was.identity) != (&is.kind, &is.identity) {
+        if was.kind == is.kind && [&was.identity, &is.identity].iter().all(|id| Identity::is_new_id(id)) {
+            return Agreement::Stale(vec![format!(
+                "it is for another target: a new {} at another path than the one that is named here",
+                was.kind
+            )]);
+        }
         return Agreement::Stale(vec![format!(
             "it is for another target: the {} {}, and this is the {} {}",
             was.kind, was.identity, is.kind, is.identity

@@ -112,15 +112,6 @@ pub fn run(args: &Apply, terminal: &Terminal) -> Outcome {
     };
     terminal.print(&text, None)?;
     planning.notes.iter().for_each(|note| terminal.say(&format!("note: {note}")));
-    if let Some(commit) =
-        planning.live.commit.as_deref().filter(|commit| planning.repo.resolve(commit).is_err())
-    {
-        terminal.say(&format!(
-            "note: the commit that was live before ({}) is not in this clone, so nobody could tell whether HEAD is \
-             older; a fetch-depth of 0 brings it",
-            short(commit)
-        ));
-    }
     Ok(status::CLEAN)
 }
 
@@ -174,7 +165,7 @@ impl Asked<'_> {
             return Ok(Next::Nothing);
         }
         let mut why = self.disallowed(now, &touched);
-        why.extend(older(now)?);
+        why.extend(older(now, self.kept.is_some())?);
         why.extend(off_branch(now)?);
         // What part of a plan was done already needs no approval; what was approved is the whole.
         let digest = self.kept.map_or(&now.plan.changes_digest, |kept| &kept.changes_digest);
@@ -193,9 +184,9 @@ impl Asked<'_> {
     /// Whether the plan that was kept is still what would be planned.
     fn agreement(&self, kept: &Plan, now: &Planning) -> Result<Agreement, Failure> {
         let agreement = stale::agreement(kept, &now.plan, delivery::timestamp());
-        let began = kept.target.identity == crate::target::Identity::NEW
+        let began = crate::target::Identity::is_new_id(&kept.target.identity)
             && kept.target.kind == now.plan.target.kind
-            && now.plan.target.identity != crate::target::Identity::NEW;
+            && !crate::target::Identity::is_new_id(&now.plan.target.identity);
         if began {
             // It was made before anything was applied here. What it did may be what is live; it
             // is not done a second time on a directory that has a past by now.
@@ -248,9 +239,21 @@ impl Asked<'_> {
 
 /// Why a commit before the one that is live is not applied: an old pipeline that runs again
 /// would undo what came after it.
-fn older(now: &Planning) -> Result<Option<String>, Failure> {
-    let Some(live) = now.live.commit.as_deref().and_then(|commit| now.repo.resolve(commit).ok()) else {
-        return Ok(None);
+fn older(now: &Planning, planned: bool) -> Result<Option<String>, Failure> {
+    let Some(commit) = now.live.commit.as_deref() else { return Ok(None) };
+    let Ok(live) = now.repo.resolve(commit) else {
+        let what = format!(
+            "the commit that is live ({}) is not in this clone, so it cannot be told whether HEAD is older",
+            short(commit)
+        );
+        return Ok(match (now.repo.is_shallow(), planned) {
+            (true, _) => Some(format!("{what}; a fetch-depth of 0 (git fetch --unshallow) brings it")),
+            (false, false) => Some(format!(
+                "{what}; git fetch may bring it, and where it is in no branch any more, a plan of these changes says that they are meant"
+            )),
+            // What is live is what the plan says to replace.
+            (false, true) => None,
+        });
     };
     let head = now.head.to_string();
     if live.id == now.head || !now.repo.descends(live.id, now.head)? {

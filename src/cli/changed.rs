@@ -7,17 +7,21 @@
 )]
 
 use super::compare::{Comparison, Options, compare};
+use super::configuration::Configuration;
 use super::failure::Failure;
 use super::files;
+use super::layers::Layers;
+use super::organisation;
 use super::project::Project;
 use crate::config::{Config, FailOn};
 use crate::git::{self, Repo};
-use crate::lint::changed::{ChangeView, ChangedPolicy, Guards, changed};
+use crate::lint::changed::{ChangeView, ChangedPolicy, Guards, LostRule, changed};
 use crate::lint::{Checked, rules};
 use crate::lua::Limits;
 use crate::model::Finding;
+use crate::model::organisation::OrgRule;
 use crate::syntax::Parsed;
-use crate::text::Source;
+use crate::text::{LineIndex, Source, Span};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -26,6 +30,21 @@ pub struct Changed {
     comparison: Comparison,
     /// The work tree, with every link followed.
     root: PathBuf,
+    repo: Repo,
+    /// What it starts from, and what that is called.
+    base: Option<git::Oid>,
+    label: String,
+}
+
+/// How projects are held against a base.
+#[derive(Default)]
+pub struct Held {
+    /// The rules of each project there.
+    pub rules: Vec<Vec<OrgRule>>,
+    /// Rules that the change takes out or makes matter less, with the project of each.
+    pub lost: Vec<(usize, LostRule)>,
+    /// What is to be said, a sentence each.
+    pub notes: Vec<String>,
 }
 
 impl Changed {
@@ -49,7 +68,8 @@ impl Changed {
         let folder = repo.folder();
         let root = std::fs::canonicalize(folder)
             .map_err(|e| Failure::environment(format!("cannot enter {}: {e}", files::shown(folder))))?;
-        Ok(Changed { comparison, root })
+        let (base, label) = (start.commit(), range.before_label);
+        Ok(Changed { comparison, root, repo, base, label })
     }
 
     /// The path of a file of the disk in the repository.
@@ -68,8 +88,80 @@ impl Changed {
         }
     }
 
+    /// Has each project judged by the configuration and the organisation's rules of the base, so
+    /// that a change does not choose what it is held against; `own` are the rules that each
+    /// project has now.
+    ///
+    /// # Errors
+    /// Where the repository cannot be read, or luascale itself fails. A configuration of the base
+    /// that cannot be used holds nobody to anything: that is said, and the project's own counts.
+    pub fn hold(
+        &self,
+        binary: &Path,
+        projects: &mut [Project],
+        own: &[Vec<OrgRule>],
+    ) -> Result<Held, Failure> {
+        let mut held = Held::default();
+        let mut differ = false;
+        for (at, (project, own)) in projects.iter_mut().zip(own).enumerate() {
+            let base = self.base.zip(self.path(&project.root.folder));
+            let base = match base.map(|(base, folder)| Configuration::at(&self.repo, base, &folder)) {
+                Some(Ok(base)) => base,
+                Some(Err(failure)) => {
+                    held.rules.push(Vec::new());
+                    held.notes.push(format!(
+                        "{}; this is judged by the luascale.yaml of the work tree",
+                        failure.error
+                    ));
+                    continue;
+                }
+                None => {
+                    held.rules.push(Vec::new());
+                    continue;
+                }
+            };
+            let there = organisation::declared(binary, &base.rules)?.rules;
+            for rule in &there {
+                let now = own.iter().find(|now| now.id == rule.id);
+                if now.is_none_or(|now| now.level < rule.level)
+                    && let Some(place) = place_of(project, now)
+                {
+                    let (id, was, now) = (rule.id.clone(), rule.level, now.map(|now| now.level));
+                    held.lost.push((at, LostRule { id, was, now, place }));
+                }
+            }
+            let said = |layers: &Layers| -> Vec<Option<String>> {
+                layers.sources().map(crate::config::digest).collect()
+            };
+            let texts = |rules: &[Source]| rules.iter().map(|rules| rules.text.clone()).collect::<Vec<_>>();
+            differ |=
+                said(&base.layers) != said(&project.layers) || texts(&base.rules) != texts(&project.rules);
+            held.rules.push(there);
+            project.base = Some(base);
+        }
+        if differ {
+            held.notes.push(format!(
+                "luascale.yaml or the rules that it names differ from {}, and what is there is what a change is judged by",
+                self.label
+            ));
+        }
+        Ok(held)
+    }
+
     /// Adds what the change itself is found to weaken to the files of a check.
-    pub fn judge(&self, projects: &[Project], checked: &mut [Vec<Checked>]) {
+    pub fn judge(&self, projects: &[Project], lost: &[(usize, LostRule)], checked: &mut [Vec<Checked>]) {
+        for (at, lost) in lost {
+            let view = ChangeView { lost: vec![lost], ..ChangeView::default() };
+            let findings = changed(&view, &|id| rules::rule(id).is_some());
+            if let Some(files) = checked.get_mut(*at) {
+                files.push(Checked {
+                    policies: Vec::new(),
+                    findings,
+                    sources: vec![lost.place.0.clone()],
+                    parsed: Parsed::default(),
+                });
+            }
+        }
         let comparison = &self.comparison;
         let mut view = ChangeView::default();
         for (policy, pair) in comparison.difference.policies.iter().zip(&comparison.pairs) {
@@ -143,6 +235,25 @@ impl Changed {
     }
 }
 
+/// Where a project says that a rule is as it is now: the rule; where there is none, the nearest
+/// configuration that names rules, or else the nearest.
+fn place_of(project: &Project, now: Option<&OrgRule>) -> Option<(Source, Span)> {
+    if let Some(rule) = now {
+        let source = project.rules.iter().find(|source| *source.name == *rule.place.source)?;
+        let line = LineIndex::new(&source.text).line_span(&source.text, rule.place.line);
+        return Some((source.clone(), line.unwrap_or_default()));
+    }
+    let names = project.layers.nearest(|layer| layer.config.lint.rules.first());
+    match names {
+        Some((layer, first)) => Some((layer.source.clone(), first.span)),
+        None => match project.layers.iter().next() {
+            Some(layer) => Some((layer.source.clone(), Span::default())),
+            // There is no configuration any more: the first policy shows where it held.
+            None => Some((Source::new(files::shown(project.files.first()?), ""), Span::default())),
+        },
+    }
+}
+
 /// What a configuration guards with.
 pub fn guards(config: &Config, source: &Source) -> Guards {
     let strictness = match config.lint.fail_on {
@@ -160,7 +271,7 @@ pub fn guards(config: &Config, source: &Source) -> Guards {
         baseline: config.lint.baseline.clone(),
         rules: config.lint.rules.iter().map(|rule| rule.value.clone()).collect(),
         branch: approval.and_then(|a| a.branch.as_ref()).map(|branch| branch.value.clone()),
-        reviews: approval.and_then(|a| a.reviews),
+        reviews: approval.map(|a| a.reviews.unwrap_or(1)),
         secrets: config.secrets.iter().map(|s| (s.name.clone(), s.hosts.clone())).collect(),
     }
 }

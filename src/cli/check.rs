@@ -65,7 +65,16 @@ fn once(args: &Check, terminal: &Terminal, binary: &Path, cache: Option<&Cache>)
     if let Some(changed) = &changed {
         changed.restrict(&mut projects);
     }
-    let own = organisation::named(binary, &projects, &mut unusable, &mut sources)?;
+    let mut own = organisation::named(binary, &projects, &mut unusable, &mut sources)?;
+    let mut lost = Vec::new();
+    if let Some(changed) = &changed {
+        let held = changed.hold(binary, &mut projects, &own)?;
+        held.notes.iter().for_each(|note| terminal.say(&format!("note: {note}")));
+        lost = held.lost;
+        own.iter_mut().zip(held.rules).for_each(|(own, rules)| own.extend(rules));
+    }
+    let own: Vec<Vec<String>> =
+        own.into_iter().map(|rules| rules.into_iter().map(|rule| rule.id).collect()).collect();
     let all: Vec<String> = own.iter().flatten().cloned().collect();
     for name in args.select.iter().chain(&args.ignore) {
         if let Some(help) = settings::unknown(name, &all) {
@@ -77,7 +86,7 @@ fn once(args: &Check, terminal: &Terminal, binary: &Path, cache: Option<&Cache>)
         sources.extend(project.layers.sources().cloned());
     }
     let settings: Vec<Settings> =
-        projects.iter().zip(own).map(|(project, own)| wanted::asked(&project.layers, args, own)).collect();
+        projects.iter().zip(own).map(|(project, own)| wanted::asked(project.in_force(), args, own)).collect();
     let without = Mutex::default();
     let (projects, settings) = (&projects[..], &settings[..]);
     let work = Work { projects, settings, args, today: today(), binary, cache, without: &without };
@@ -88,7 +97,7 @@ fn once(args: &Check, terminal: &Terminal, binary: &Path, cache: Option<&Cache>)
     }
     edited.write()?;
     if let Some(changed) = &changed {
-        changed.judge(projects, &mut checked);
+        changed.judge(projects, &lost, &mut checked);
         review = work.review(&checked);
     }
     let mut failures = Vec::new();
@@ -322,8 +331,8 @@ impl Bench<'_> {
             catalogue: project.catalogue.clone(),
             limits: self.limits,
         };
-        let assumptions = wanted::assumptions(&project.layers);
-        let request = CheckRequest { load, assumptions, rules: project.rules.clone() };
+        let assumptions = wanted::assumptions(project.in_force());
+        let request = CheckRequest { load, assumptions, rules: project.rules_in_force().to_vec() };
         let modules = Modules { project, edited: self.edited };
         // What is to be run must be loaded, so that nothing is taken from the cache.
         let cache = self.work.cache.filter(|_| self.work.args.samples.is_none());

@@ -94,7 +94,7 @@ pub fn declared(binary: &Path, files: &[Source]) -> Result<RulesReply, Failure> 
     }
 }
 
-/// The names of each project's rules; what is wrong with their files is added to the findings, and
+/// Each project's rules; what is wrong with their files is added to the findings, and
 /// their texts to the sources.
 ///
 /// # Errors
@@ -104,11 +104,11 @@ pub fn named(
     projects: &[Project],
     findings: &mut Vec<Finding>,
     sources: &mut Vec<Source>,
-) -> Result<Vec<Vec<String>>, Failure> {
+) -> Result<Vec<Vec<OrgRule>>, Failure> {
     let mut own = Vec::new();
     for project in projects {
         let reply = declared(binary, &project.rules)?;
-        own.push(reply.rules.into_iter().map(|rule| rule.id).collect());
+        own.push(reply.rules);
         if !reply.findings.is_empty() {
             findings.extend(reply.findings);
             sources.extend(project.rules.iter().cloned());

@@ -124,8 +124,8 @@ pub fn make_where(
     }
     let nothing = config::Apply::default();
     let (from, apply) = configuration.apply().unwrap_or((&folder, &nothing));
-    let disk = repo.workdir().unwrap_or(repo.folder()).join(from);
-    let opened = targets::open(request.args.target.as_deref(), apply, &disk)?;
+    let top = repo.workdir().unwrap_or(repo.folder());
+    let opened = targets::open(request.args.target.as_deref(), apply, &top.join(from), top)?;
     let target = opened.target.as_ref();
     let live = target.live()?;
     let in_scope = |path: &str| {

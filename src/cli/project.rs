@@ -1,6 +1,7 @@
 //! What a command works on: the policy files, their root, the configuration beside them.
 //! May import: everything.
 
+use super::configuration::Configuration;
 use super::failure::Failure;
 use super::files::{self, Root};
 use super::layers::{Layer, Layers};
@@ -24,6 +25,9 @@ pub struct Project {
     pub catalogue: Vec<Source>,
     /// The organisation's files of rules; they are not among `files`.
     pub rules: Vec<Source>,
+    /// What its files are judged by instead of its own layers and rules: where a change is judged,
+    /// the configuration of the base.
+    pub base: Option<Configuration>,
     /// The files, sorted.
     pub files: Vec<PathBuf>,
     /// Whether all files below the root are among them, so that what the configuration names and
@@ -135,7 +139,7 @@ impl Project {
                 }
             };
             let files = files.into_iter().filter(|path| !organisation::is_rules(&layers, path)).collect();
-            gathered.projects.push(Project { root, layers, catalogue, rules, files, whole });
+            gathered.projects.push(Project { root, layers, catalogue, rules, base: None, files, whole });
         }
         // What is wrong in a file far up is told once.
         gathered.findings.sort_by(Finding::order);
@@ -158,6 +162,16 @@ impl Project {
             Unusable::Config(..) => Failure::usage("the configuration cannot be used")
                 .hint("`luascale check` shows what is wrong in it"),
         })
+    }
+
+    /// The configuration that its files are judged by.
+    pub fn in_force(&self) -> &Layers {
+        self.base.as_ref().map_or(&self.layers, |base| &base.layers)
+    }
+
+    /// The organisation's files of rules that its files are judged by.
+    pub fn rules_in_force(&self) -> &[Source] {
+        self.base.as_ref().map_or(&self.rules, |base| &base.rules)
     }
 
     /// The entry of a file under `policies:`.

@@ -18,24 +18,25 @@ pub struct Opened {
 
 /// Opens the target that `--target` names: a kind under `apply:`, or `directory:PATH` from the
 /// working directory; without it the only one under `apply:`. Paths there start at `folder`, that
-/// of luascale.yaml. Nothing is made.
+/// of luascale.yaml; a directory to which nothing was applied yet is known by its path from `top`,
+/// the repository's root. Nothing is made.
 ///
 /// # Errors
 /// No target, one that is not known, one that cannot be opened.
-pub fn open(asked: Option<&str>, apply: &Apply, folder: &Path) -> Result<Opened, Failure> {
+pub fn open(asked: Option<&str>, apply: &Apply, folder: &Path, top: &Path) -> Result<Opened, Failure> {
     let configured = apply.directory.as_ref().map(|path| folder.join(&path.value));
     let missing = |what: &str| {
         Err(Failure::usage(format!("there is no target: luascale.yaml has no `{what}:`"))
             .hint("write `apply: { directory: { path: live/ } }` there, or give --target directory:PATH"))
     };
     match (asked.map(|asked| asked.split_once(':').unwrap_or((asked, ""))), &apply.kubernetes) {
-        (Some((KIND, path)), _) if !path.is_empty() => directory(Path::new(path)),
+        (Some((KIND, path)), _) if !path.is_empty() => directory(Path::new(path), top),
         (Some((KIND, _)), _) => {
-            configured.map_or_else(|| missing("apply.directory"), |path| directory(&path))
+            configured.map_or_else(|| missing("apply.directory"), |path| directory(&path, top))
         }
         (Some((KUBERNETES, "")), Some(given)) => kubernetes(given, folder),
         (Some((KUBERNETES, "")), None) => missing("apply.kubernetes"),
-        (None, None) => configured.map_or_else(|| missing("apply"), |path| directory(&path)),
+        (None, None) => configured.map_or_else(|| missing("apply"), |path| directory(&path, top)),
         (None, Some(given)) if configured.is_none() => kubernetes(given, folder),
         (None, Some(_)) => Err(Failure::usage("luascale.yaml names two targets under `apply:`")
             .hint("say which one: --target directory, or --target kubernetes")),
@@ -78,19 +79,22 @@ pub fn configured(asked: Option<&str>) -> Result<Opened, Failure> {
                 .hint("luascale check shows all that is wrong in it"));
         }
         if config.apply != Apply::default() {
-            return open(asked, &config.apply, parent(&path));
+            return open(asked, &config.apply, parent(&path), parent(&path));
         }
     }
-    open(asked, &Apply::default(), Path::new("."))
+    open(asked, &Apply::default(), Path::new("."), Path::new("."))
 }
 
-fn directory(path: &Path) -> Result<Opened, Failure> {
+fn directory(path: &Path, top: &Path) -> Result<Opened, Failure> {
+    let whole = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let (full, top) = (whole(path), whole(top));
+    let name = files::shown(full.strip_prefix(&top).unwrap_or(&full));
     // As people would write it: from the working directory where it lies below it, without `./`.
     let here = std::path::absolute(".").unwrap_or_default();
     let below = path.strip_prefix(&here).unwrap_or(path);
     let path: PathBuf = below.components().filter(|part| *part != Component::CurDir).collect();
     let path = if path.as_os_str().is_empty() { PathBuf::from(".") } else { path };
-    let target = Directory::open(&path)?;
+    let target = Directory::named(&path, &name)?;
     Ok(Opened { target: Box::new(target), ledger: Directory::ledger(&path) })
 }
 

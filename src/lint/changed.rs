@@ -5,8 +5,8 @@
 use super::sink::Sink;
 use super::{Check, rules};
 use crate::change::meaning::Change;
-use crate::model::{Finding, Policy};
-use crate::text::{Source, Spanned};
+use crate::model::{Finding, Level, Policy};
+use crate::text::{Source, Span, Spanned};
 
 /// A change, from one side to another.
 #[derive(Default)]
@@ -17,6 +17,21 @@ pub struct ChangeView<'a> {
     pub files: Vec<(Option<&'a Source>, &'a Source)>,
     /// Configurations of both sides.
     pub configurations: Vec<(&'a Guards, &'a Guards)>,
+    /// Rules of the organisation that the newer side has no more, or that matter less there.
+    pub lost: Vec<&'a LostRule>,
+}
+
+/// A rule of the organisation that a change takes out or makes matter less.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LostRule {
+    /// Its identifier.
+    pub id: String,
+    /// How much its findings mattered.
+    pub was: Level,
+    /// How much they do now; none where there is no such rule any more.
+    pub now: Option<Level>,
+    /// The file that says so, and where.
+    pub place: (Source, Span),
 }
 
 /// A policy that differs.
@@ -49,7 +64,7 @@ pub struct Guards {
     pub rules: Vec<String>,
     /// The protected branch.
     pub branch: Option<String>,
-    /// Reviews that a change needs, where that is set.
+    /// Reviews that a change needs; none where nothing is said of approval.
     pub reviews: Option<u32>,
     /// Secrets and the hosts that each may be sent to.
     pub secrets: Vec<(Spanned<String>, Vec<String>)>,

@@ -91,7 +91,7 @@ pub fn markdown(plan: &Plan) -> String {
 fn target(plan: &Plan) -> String {
     let kind = &plan.target.kind;
     match plan.target.identity.as_str() {
-        Identity::NEW => format!("a new {kind}"),
+        id if Identity::is_new_id(id) => format!("a new {kind}"),
         id => format!("the {kind} {}", short(id)),
     }
 }

@@ -67,6 +67,15 @@ impl Directory {
     /// # Errors
     /// Where something else is there: a file, or a folder with files that luascale did not put there.
     pub fn open(path: &Path) -> Result<Directory, Error> {
+        Directory::named(path, &path.to_string_lossy())
+    }
+
+    /// As [`Directory::open`], with the name by which plans know it as long as nothing was applied
+    /// to it: the same on every machine that plans for it.
+    ///
+    /// # Errors
+    /// Those of [`Directory::open`].
+    pub fn named(path: &Path, name: &str) -> Result<Directory, Error> {
         let mark = path.join("target.json");
         let id = match std::fs::read(&mark) {
             Ok(bytes) => {
@@ -84,7 +93,7 @@ impl Directory {
             // Not there, or not even its folder is one.
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
                 unused(path)?;
-                Identity::NEW.to_owned()
+                Identity::new_at(name)
             }
             Err(error) => return Err(failed("read", &mark)(error)),
         };

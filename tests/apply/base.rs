@@ -95,3 +95,51 @@ fn rules_that_changed_at_the_base_make_a_plan_stale() {
     let ran = site.run(&["apply", "plan.json"]).expect(1);
     assert!(ran.stderr.contains("is not that of the base now"), "{}", ran.stderr);
 }
+
+#[test]
+fn a_plan_for_a_new_directory_fits_no_other_new_one() {
+    let site = Site::new();
+    site.run(&["plan", "--target", "directory:one", "-o", "plan.json"]).expect(0);
+    let ran = site.run(&["apply", "plan.json", "--target", "directory:two"]).expect(1);
+    ran.says("it is for another target: a new directory at another path");
+    assert!(!site.0.path().join("two").exists());
+    site.run(&["apply", "plan.json", "--target", "directory:one"]).expect(0);
+    // Done already: by the path it had, and not on another directory that has a past by now.
+    site.run(&["apply", "plan.json", "--target", "directory:one"]).expect(0).says("already applied");
+    // Another clone has the same path, wherever it lies.
+    let inside = Folder::with(&[]);
+    let url = site.0.path().display().to_string();
+    site.git(&["clone", "-q", &url, &inside.path().display().to_string()]);
+    inside.write("plan.json", site.0.read("plan.json").as_bytes());
+    inside.luascale(&["apply", "plan.json", "--target", "directory:one"]).expect(0);
+}
+
+#[test]
+fn where_it_cannot_be_told_what_is_older_nothing_is_applied() {
+    let site = Site::new();
+    site.run(&["apply"]).expect(0);
+    for max in [11, 12] {
+        site.change("web.lua", &super::policy("web", max));
+    }
+    let inside = Folder::with(&[]);
+    let url = format!("file://{}", site.0.path().display());
+    let path = inside.path().display().to_string();
+    site.git(&["clone", "-q", "--depth", "2", &url, &path]);
+    let target = format!("directory:{}", site.0.path().join("live").display());
+    let apply = ["apply", "--target", &target];
+    inside.luascale(&apply).expect(1).says("is not in this clone").says("a fetch-depth of 0");
+    assert_eq!((site.max("web"), site.generation()), (Some(10), 1));
+    site.git(&["-C", &path, "fetch", "-q", "--unshallow"]);
+    inside.luascale(&apply).expect(0);
+    // In no branch any more: a plan of just these changes says that they are meant.
+    let here = site.change("web.lua", &super::policy("web", 13));
+    site.run(&["apply"]).expect(0);
+    site.git(&["reset", "-q", "--hard", "HEAD~1"]);
+    site.git(&["reflog", "expire", "--expire=now", "--all"]);
+    site.git(&["gc", "-q", "--prune=now"]);
+    site.change("web.lua", &super::policy("web", 14));
+    site.run(&["apply"]).expect(1).says(&format!("the commit that is live ({})", &here[..12]));
+    site.run(&["plan", "-o", "plan.json"]).expect(0);
+    site.run(&["apply", "plan.json"]).expect(0);
+    assert_eq!(site.max("web"), Some(14));
+}

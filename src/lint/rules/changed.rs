@@ -2,9 +2,9 @@
 //! places that something is sent to. May import: `model`, `change`, `lint`'s own modules.
 
 use crate::change::meaning::{Change, Class};
-use crate::lint::changed::{ChangeView, ChangedPolicy, Guards};
+use crate::lint::changed::{ChangeView, ChangedPolicy, Guards, LostRule};
 use crate::lint::{Sink, suppress};
-use crate::model::Finding;
+use crate::model::{Finding, Level};
 use crate::text::{Source, Span};
 use std::collections::BTreeMap;
 
@@ -151,6 +151,17 @@ fn key(suppression: &suppress::Suppression) -> (Vec<String>, String) {
 
 /// `weaker-settings`
 pub(super) fn weaker_settings(view: &ChangeView<'_>, sink: &mut Sink<'_>) {
+    for lost in &view.lost {
+        let LostRule { id, was, now, place: (source, span) } = lost;
+        let message = match now {
+            None => format!("the organisation's rule `{id}` is taken out"),
+            Some(now) => format!("the organisation's rule `{id}` goes from {} to {}", word(*was), word(*now)),
+        };
+        sink.raise(message, |f| {
+            f.at(source, *span, "")
+                .help("this change is judged by the rule as it was; take it out in a change of its own")
+        });
+    }
     for (before, after) in &view.configurations {
         for (message, span) in weaker(before, after) {
             sink.raise(message, |f| {
@@ -159,6 +170,14 @@ pub(super) fn weaker_settings(view: &ChangeView<'_>, sink: &mut Sink<'_>) {
                 )
             });
         }
+    }
+}
+
+fn word(level: Level) -> &'static str {
+    match level {
+        Level::Note => "note",
+        Level::Warning => "warning",
+        Level::Error => "error",
     }
 }
 
@@ -189,10 +208,10 @@ fn weaker(a: &Guards, b: &Guards) -> Vec<(String, Option<Span>)> {
             key("lint"),
         ));
     }
-    // Without the section one review is needed.
-    let (x, y) = (a.reviews.unwrap_or(1), b.reviews.unwrap_or(1));
+    // Where nothing is said of approval, none is needed.
+    let (x, y) = (a.reviews.unwrap_or(0), b.reviews.unwrap_or(0));
     if y < x {
-        found.push((format!("approval.reviews: {y} instead of {x}"), key("reviews")));
+        found.push((format!("approval.reviews: {y} instead of {x}"), key("reviews").or(key("approval"))));
     }
     if a.branch.is_some() && a.branch != b.branch {
         let new = b.branch.as_deref().unwrap_or("none");
