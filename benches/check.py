@@ -25,7 +25,7 @@ TOOLS = ROOT / "target" / "tools"
 RUNS = 5
 SELENE = "0.31.0"
 LUA = ["lua5.1", "liblua5.1-0", "lua-filesystem", "lua-argparse", "lua-check"]
-MODULES = ["lua-check", "luarocks", "prosody", "lua-penlight", "lua-http", "lua-ldoc", "lua-argparse", "awesome"]
+MODULES = ["lua-check", "lua-http", "lua-ldoc", "lua-penlight", "prosody"]
 COUNTS = (10, 100, 1000)  # files of one growth
 
 missing = []
