@@ -55,6 +55,9 @@ pub fn run(args: &DryRun, terminal: &Terminal) -> Outcome {
         (Format::Text, None) if pairs.is_empty() => String::new(),
         (Format::Text, None) => report::text(&pairs, &layout),
         (Format::Json, _) => report::json::json(&pairs, &findings, &sources),
+        (Format::Csv, _) if args.output.output.is_none() => {
+            report::csv::for_stream(&report::csv::csv(&pairs))
+        }
         (Format::Csv, _) => report::csv::csv(&pairs),
         (Format::Markdown, _) => report::markdown::markdown(&pairs),
         (Format::Html, _) => report::html::html(&pairs),

@@ -77,10 +77,42 @@ fn decisive(run: &Run, index: usize) -> Option<&crate::model::Step> {
     kept.or_else(|| run.steps_of(index).iter().rev().find(|s| s.input != s.output))
 }
 
+/// As it goes to a stream, which may be the log of a pipeline: no line begins like a command to
+/// the runner of the pipeline (`::error::…`), and none has one of the older kind (`##[…]`) in it.
+pub fn for_stream(csv: &str) -> String {
+    let mut out = String::with_capacity(csv.len());
+    for line in csv.split_inclusive(['\n', '\r']) {
+        if line.trim_start().starts_with("::") {
+            out.push('\'');
+        }
+        out.push_str(&line.replace("##[", "##'["));
+    }
+    out
+}
+
 /// Keeps spreadsheets from running a cell.
 fn guarded(text: &str) -> String {
     match text.chars().next() {
         Some('=' | '+' | '-' | '@' | '\t' | '\r') => format!("'{text}"),
         _ => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::for_stream;
+
+    #[test]
+    fn no_line_of_a_stream_is_a_command_to_a_runner() {
+        for (written, streamed) in [
+            ("policy,time\nweb,1\n", "policy,time\nweb,1\n"),
+            ("::error::x,1\n", "'::error::x,1\n"),
+            ("web,\"a\n  ::stop-commands::t\"\n", "web,\"a\n'  ::stop-commands::t\"\n"),
+            ("a\r::add-mask::b", "a\r'::add-mask::b"),
+            ("web,##[error]x ##[group]\n", "web,##'[error]x ##'[group]\n"),
+            ("web,a::b\n", "web,a::b\n"),
+        ] {
+            assert_eq!(for_stream(written), streamed);
+        }
     }
 }
