@@ -313,6 +313,16 @@ fn what_keda_has_and_a_policy_has_not_is_named() {
     insta::assert_snapshot!(format!("{}\n{lines}", imported.lua.expect("a policy")));
 }
 
+#[test]
+fn the_resource_of_one_container_does_not_become_the_pods() {
+    let text = "apiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: { name: api, namespace: shop }\nspec:\n  scaleTargetRef: { kind: Deployment, name: api }\n  maxReplicas: 5\n  metrics:\n    - type: ContainerResource\n      containerResource: { name: memory, container: app, target: { type: Utilization, averageUtilization: 80 } }\n";
+    let imported = back(text);
+    assert!(imported.remarks.iter().any(|r| r.lost && r.field == "memory of app"), "{:?}", imported.remarks);
+    let policy = load(&imported.lua.expect("a policy"));
+    let document = there(&policy, Dialect::Hpa).document.expect("a document");
+    assert!(document.contains("type: Pods") && !document.contains("type: Resource"), "{document}");
+}
+
 // ---- a real server's objects -----------------------------------------------------------------
 
 /// Objects that a server accepted, as it gave them back.

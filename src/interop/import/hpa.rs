@@ -209,10 +209,11 @@ pub(super) fn resource(
         key,
         query: format!("{used} / {requested}"),
         url: None,
-        unit: Some(Unit::Ratio),
+        // A ratio above 1 is one of a resource alone.
+        unit: (container.is_none() || percent.is_none_or(|p| p <= 100.0)).then_some(Unit::Ratio),
         per: Per::Replica,
         replica_label: Some("pod"),
-        resource: Some(name.to_owned()),
+        resource: of_pod(name, container, place, fields),
         zero: false,
         target: percent.unwrap_or(DEFAULT_CPU) / 100.0,
     });
@@ -237,10 +238,21 @@ pub(super) fn amount(
         unit: (name == "memory").then_some(Unit::Bytes),
         per: Per::Replica,
         replica_label: Some("pod"),
-        resource: Some(name.to_owned()),
+        resource: of_pod(name, container, place, fields),
         zero: false,
         target: value,
     });
+}
+
+/// The resource that a policy names: that of whole pods. What an HPA measures of one container it reads
+/// by its query alone, and exported again it must not become the pods'.
+fn of_pod(name: &str, container: Option<&str>, place: Span, fields: &mut Fields<'_, '_>) -> Option<String> {
+    let Some(container) = container else { return Some(name.to_owned()) };
+    let why = format!(
+        "a policy knows the {name} of whole pods; that of `{container}` it reads by its query, without the HPA's rules for pods that start"
+    );
+    fields.remarks.lost(format!("{name} of {container}"), place, why, "");
+    None
 }
 
 fn usage(name: &str, container: Option<&str>, pods: &Pods<'_>) -> String {
