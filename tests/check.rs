@@ -541,3 +541,17 @@ fn a_fault_of_a_query_stands_inside_the_text() {
         "{json}"
     );
 }
+
+/// What a configuration names and nothing answers to, where all of its folder is checked.
+#[test]
+fn names_in_the_configuration_that_nothing_answers_to_are_found() {
+    let folder = Folder::with(&[
+        ("web.lua", "policy \"web\" { replicas = { max = 3 } }\n"),
+        (
+            "luascale.yaml",
+            "policies: { web.lua: { replicas: { max: 3 } }, gone.lua: { replicas: { max: 3 } } }\nsamples: { wbe: [ day.csv ] }\n",
+        ),
+    ]);
+    let all = folder.luascale(&["check"]).expect(1);
+    all.says("unknown-policy").says("did you mean web?").says("unknown-file").says("useless-entry");
+}

@@ -47,6 +47,8 @@ pub struct Differing {
     pub summary: String,
     /// What changed; none where it decides and acts as before.
     pub changes: Vec<Change>,
+    /// Whether what changed was not asked for, and so is left out of [`Differing::changes`].
+    pub untold: bool,
     /// Files whose change is a change of it.
     pub because: Vec<String>,
     /// How both versions behave, one a recording; `None` where that was not asked for, or cannot be
@@ -60,6 +62,7 @@ impl Differing {
     /// Whether it is there on both sides and decides and acts as before.
     pub fn is_cosmetic(&self) -> bool {
         matches!(self.fate, Fate::Changed | Fate::Renamed)
+            && !self.untold
             && self.changes.iter().all(|change| change.classes == [Class::Cosmetic])
     }
 

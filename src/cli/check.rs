@@ -7,7 +7,7 @@ use super::edited::Edited;
 use super::failure::{Failure, status};
 use super::project::{Gathered, Project};
 use super::terminal::Terminal;
-use super::{Outcome, files, jobs, known, online, organisation, wanted, watch};
+use super::{Outcome, files, jobs, known, mapped, online, organisation, wanted, watch};
 use crate::lint::baseline::Texts;
 use crate::lint::{self, Checked, Group, Review, Settings, settings};
 use crate::lua::Limits;
@@ -96,6 +96,14 @@ fn once(args: &Check, terminal: &Terminal, binary: &Path, cache: Option<&Cache>)
         return Ok(if edited.files.is_empty() { status::CLEAN } else { status::FINDINGS });
     }
     edited.write()?;
+    let unanswered = match changed.is_none() && !args.stdin {
+        true => mapped::unchecked(projects, &checked),
+        false => Vec::new(),
+    };
+    if !unanswered.is_empty() {
+        add(&mut checked, unanswered);
+        review = work.review(&checked);
+    }
     if let Some(changed) = &changed {
         changed.judge(projects, &lost, &mut checked);
         review = work.review(&checked);
@@ -237,6 +245,18 @@ impl Work<'_> {
 /// Hands findings to the files that they are about; what is about none of them, a configuration, to
 /// the first.
 fn add(checked: &mut [Vec<Checked>], findings: Vec<Finding>) {
+    // Where there is no file at all, what is about a configuration still has to be told.
+    if checked.iter().all(Vec::is_empty)
+        && !findings.is_empty()
+        && let Some(first) = checked.first_mut()
+    {
+        first.push(Checked {
+            policies: Vec::new(),
+            findings: Vec::new(),
+            sources: Vec::new(),
+            parsed: Parsed::default(),
+        });
+    }
     for finding in findings {
         let about = finding.labels.first().map(|label| label.source.clone());
         let has = |file: &Checked| file.sources.iter().any(|s| Some(&s.name) == about.as_ref());

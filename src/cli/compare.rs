@@ -4,7 +4,7 @@
 use super::failure::Failure;
 use super::jobs::{self, reading};
 use super::project::Project;
-use super::revision::{self, Revision, Scope, Versioned};
+use super::revision::{self, Broken, Revision, Scope, Versioned};
 use super::store::Store;
 use super::touched::touched;
 use crate::change::difference::{Difference, Differing, Fate};
@@ -132,14 +132,26 @@ pub fn differences(
         after.skipped.iter().chain(&before.skipped).map(|s| (s.path.clone(), s.why.to_string())).collect();
     skipped.sort();
     skipped.dedup();
-    let at = |side: &str, paths: &[String]| -> Vec<(String, String)> {
-        paths.iter().map(|path| (path.clone(), side.to_string())).collect()
+    // What is as it was, down to the last byte, is nothing that the change did.
+    let same =
+        |broken: &Broken, other: &Revision| !broken.sources.is_empty() && other.broken.contains(broken);
+    let at = |side: &str, these: &Revision, others: &Revision| -> Vec<(String, String)> {
+        let told = these.broken.iter().filter(|broken| !same(broken, others));
+        told.map(|broken| (broken.path.clone(), side.to_string())).collect()
     };
-    let mut broken = at("before", &before.broken);
-    broken.extend(at("after", &after.broken));
+    let mut broken = at("before", &before, &after);
+    broken.extend(at("after", &after, &before));
     // What is wrong with the older side is no longer anybody's to cure; what of it is not compared is
     // told by the names of the files.
-    let findings = after.findings.clone();
+    let text = |revision: &Revision, name: &str| {
+        revision.sources.iter().find(|source| *source.name == *name).map(|source| source.text.clone())
+    };
+    let as_it_was = |finding: &Finding| {
+        !finding.labels.is_empty()
+            && before.findings.contains(finding)
+            && finding.labels.iter().all(|l| text(&before, &l.source) == text(&after, &l.source))
+    };
+    let findings: Vec<Finding> = after.findings.iter().filter(|f| !as_it_was(f)).cloned().collect();
     let mut sources = after.sources.clone();
     sources
         .extend(before.sources.iter().filter(|s| !after.sources.iter().any(|t| t.name == s.name)).cloned());
@@ -172,12 +184,13 @@ fn differing(
         was_path: None,
         summary: String::new(),
         changes: Vec::new(),
+        untold: false,
         because: Vec::new(),
         behaviour: None,
         no_behaviour: None,
     };
     // A policy whose file does not load at the other side is neither new nor gone.
-    let lost = |revision: &Revision, path: &str| revision.broken.iter().any(|broken| broken == path);
+    let lost = |revision: &Revision, path: &str| revision.broken.iter().any(|broken| broken.path == path);
     match (old, new) {
         (Some(old), Some(new)) => {
             if old.id == new.id && old.path == new.path && old.bundle.digest() == new.bundle.digest() {

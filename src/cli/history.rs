@@ -5,6 +5,8 @@ use super::failure::{Failure, status};
 use super::files;
 use super::gitargs::{Bisect, Log, LogFormat};
 use super::jobs::{self, reading};
+use super::project::Project;
+use super::revision::Versioned;
 use super::story::{Entry, find, story};
 use super::terminal::Terminal;
 use super::{Outcome, dry_run};
@@ -59,6 +61,7 @@ pub fn bisect(args: &Bisect, terminal: &Terminal) -> Outcome {
     let repo = Repo::discover(Path::new("."))?;
     let from = newest(&repo, args.revision.as_deref())?;
     let (what, when) = (expected(&args.expect)?, report::when(&args.at).map_err(Failure::usage)?);
+    let newest = find(&repo, from, &args.policy, Limits::default())?;
     let all = story(&repo, from, &args.policy, Limits::default())?;
     let broken: Vec<&Entry> = all.iter().filter(|entry| entry.change.is_none()).collect();
     // Oldest first, where the policy loads: between these it is the same.
@@ -69,7 +72,7 @@ pub fn bisect(args: &Bisect, terminal: &Terminal) -> Outcome {
             return Ok(known.clone());
         }
         let Some(entry) = versions.get(at) else { return Err(Failure::bug("a version that there is not")) };
-        let answer = holds(args, &repo, entry, what, when)?;
+        let answer = holds(args, &repo, entry, what, when, &newest)?;
         if let Some(slot) = seen.get_mut(at) {
             *slot = Some(answer.clone());
         }
@@ -83,14 +86,24 @@ pub fn bisect(args: &Bisect, terminal: &Terminal) -> Outcome {
         terminal.say(&format!("skipped {}: the policy does not load there", git::short(entry.commit.id)));
     }
     if oldest.0 == new.0 {
-        let word = if new.0 { "holds" } else { "does not hold" };
-        terminal.print(
-            &format!(
-                "`{what}` {word} at the oldest version and at the newest ({}): no commit changed it\n",
+        let (both, and) = if new.0 { ("both", "and") } else { ("neither", "nor") };
+        let at = |entry: Option<&&Entry>| entry.map_or_else(String::new, |e| git::short(e.commit.id));
+        let text = match last {
+            0 => format!(
+                "`{what}` {} at {}, the only version: {}\n",
+                if new.0 { "holds" } else { "does not hold" },
+                at(versions.last()),
                 new.1
             ),
-            None,
-        )?;
+            _ => format!(
+                "`{what}` holds {both} at {}, the oldest version ({}), {and} at {}, the newest ({})\n",
+                at(versions.first()),
+                oldest.1,
+                at(versions.last()),
+                new.1
+            ),
+        };
+        terminal.print(&text, None)?;
         return Ok(if new.0 { status::CLEAN } else { status::FINDINGS });
     }
     let (mut low, mut high) = (0, last);
@@ -140,24 +153,34 @@ fn holds(
     entry: &Entry,
     what: Expected,
     when: report::When,
+    (newest, project): &(Versioned, Option<Project>),
 ) -> Result<(bool, String), Failure> {
     let limits = Limits::default();
-    let found = find(repo, entry.commit.id, &entry.id, limits)?;
+    let (found, _) = find(repo, entry.commit.id, &entry.id, limits)?;
     let (read, options) = dry_run::options(&args.samples, &args.run)?;
-    let options_read = reading(&read, &[&found.policy]);
-    let samples = jobs::given(&args.samples.samples, &options_read).map_err(|found| {
+    // All versions are held against what is recorded for the newest.
+    let samples = match project {
+        Some(project) if args.samples.samples.is_empty() => {
+            let versions = [&newest.policy, &found.policy];
+            jobs::mapped(project, &versions, &reading(&read, &versions))
+        }
+        _ => jobs::given(&args.samples.samples, &reading(&read, &[&found.policy])),
+    };
+    let samples = samples.map_err(|found| {
         Failure::environment(found.into_iter().map(|f| f.message).collect::<Vec<_>>().join("; "))
     })?;
     if samples.is_empty() {
         return Err(Failure::usage("there is no recording to hold the versions against")
-            .hint("name one: --samples FILE"));
+            .hint("name one with --samples FILE, or map it under `samples:` in luascale.yaml"));
     }
     let binary =
         own_binary().map_err(|e| Failure::environment(format!("cannot find luascale's own binary: {e}")))?;
     let lost = |lost: crate::worker::Lost| {
         Failure::environment(format!("running the version of {} failed: {lost}", git::short(entry.commit.id)))
     };
-    let mut worker = Worker::start(&binary, jobs::memory(&[], &args.samples.samples)).map_err(lost)?;
+    let bytes: u64 = samples.iter().map(|s| s.bytes.len() as u64).sum();
+    let memory = bytes.saturating_mul(jobs::MEMORY_PER_SAMPLE_BYTE).saturating_add(jobs::BASE_MEMORY);
+    let mut worker = Worker::start(&binary, memory).map_err(lost)?;
     let snapshot = repo.snapshot(&git::Side::Commit(entry.commit.id))?;
     let root = super::revision::root_of(&found, &snapshot);
     let patience = Duration::from_millis(limits.load_ms) + jobs::GRACE;
@@ -165,13 +188,27 @@ fn holds(
     let patience = jobs::patience(&samples, &limits);
     let request = RunRequest { policy: found.index, samples, options, purpose: Purpose::DryRun };
     let reply = worker.run(request, patience, &mut |_, _| {}).map_err(lost)?;
-    let Some(run) = reply.runs.first().map(|recorded| &recorded.run) else {
+    if reply.runs.is_empty() {
         let why: Vec<String> = reply.findings.iter().map(|f| f.message.clone()).collect();
         return Err(Failure::usage(format!("the recording cannot be read: {}", why.join("; "))));
-    };
-    let expectation = Expectation { from: when.of(run), until: None, what, span: Span::default() };
-    let outcome = expect::evaluate(&found.policy, run, &[expectation]).into_iter().next();
-    outcome
-        .map(|outcome| (outcome.holds, files::shown(Path::new(&outcome.got))))
-        .ok_or_else(|| Failure::bug("an expectation without an outcome"))
+    }
+    // Of several recordings, the first that has the tick.
+    for recorded in &reply.runs {
+        let run = &recorded.run;
+        let expectation = Expectation { from: when.of(run), until: None, what, span: Span::default() };
+        let outcome = expect::evaluate(&found.policy, run, &[expectation]).into_iter().next();
+        if let Some(outcome) = outcome.filter(|outcome| outcome.tick.is_some()) {
+            return Ok((outcome.holds, files::shown(Path::new(&outcome.got))));
+        }
+    }
+    let ranges: Vec<String> = reply
+        .runs
+        .iter()
+        .filter_map(|recorded| {
+            let ticks = &recorded.run.ticks;
+            Some(format!("from {} to {}", ticks.first()?.time, ticks.last()?.time))
+        })
+        .collect();
+    Err(Failure::usage(format!("nothing is recorded at {}", git::shown(&args.at)))
+        .hint(format!("what is recorded goes {}", ranges.join(", and "))))
 }

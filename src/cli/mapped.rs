@@ -3,14 +3,61 @@
 
 use super::jobs::FileResult;
 use super::project::Project;
+use crate::lint::{Checked, suppress};
+use crate::model::Form;
 use crate::model::finding::{Finding, Level, did_you_mean};
 use crate::text::{Source, Span};
 use std::collections::HashSet;
 
+/// A file, as far as a configuration can be held against it.
+struct Seen<'a> {
+    /// Its name, as it is shown.
+    name: String,
+    /// Index of its project.
+    project: usize,
+    /// Names of its policies.
+    names: Vec<&'a str>,
+    /// Whether the configuration has an entry for it that it does not read.
+    useless: bool,
+    /// Whether it loads.
+    loads: bool,
+}
+
+/// Findings on the configurations of what was run.
+pub fn unmatched(projects: &[Project], results: &[FileResult]) -> Vec<Finding> {
+    let seen = results.iter().map(|result| Seen {
+        name: result.name.clone(),
+        project: result.project,
+        names: result.names.iter().map(String::as_str).collect(),
+        useless: result.declared && !result.script,
+        loads: result.idle || result.findings.iter().all(|f| f.level != Level::Error),
+    });
+    held_against(projects, &seen.collect::<Vec<_>>())
+}
+
+/// Findings on the configurations of what was checked: every file of the projects, in their order.
+pub fn unchecked(projects: &[Project], checked: &[Vec<Checked>]) -> Vec<Finding> {
+    let mut seen = Vec::new();
+    for (at, (project, files)) in projects.iter().zip(checked).enumerate() {
+        for (path, file) in project.files.iter().zip(files) {
+            let declares = file.policies.iter().any(|policy| policy.form != Form::Script);
+            seen.push(Seen {
+                name: super::files::shown(path),
+                project: at,
+                names: file.policies.iter().map(|policy| policy.name.value.as_str()).collect(),
+                useless: declares && project.entry(path).is_some(),
+                // What a rule finds keeps nothing from loading.
+                loads: file.findings.iter().all(|f| f.level != Level::Error || suppress::can_be_allowed(f)),
+            });
+        }
+    }
+    held_against(projects, &seen)
+}
+
 /// Findings on names in configurations that match no policy and no file. What was not loaded
 /// cannot be told to be missing: a configuration whose files were not all asked for, or one with a
 /// file that does not load, is left alone.
-pub fn unmatched(projects: &[Project], results: &[FileResult]) -> Vec<Finding> {
+fn held_against(projects: &[Project], results: &[Seen<'_>]) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut seen = HashSet::new();
     for layer in projects.iter().flat_map(|project| project.layers.iter()) {
@@ -19,9 +66,9 @@ pub fn unmatched(projects: &[Project], results: &[FileResult]) -> Vec<Finding> {
         }
         let source = &layer.source;
         let under = |project: &&Project| project.layers.iter().any(|other| other.source.name == source.name);
-        let own: Vec<&FileResult> =
+        let own: Vec<&Seen<'_>> =
             results.iter().filter(|r| projects.get(r.project).as_ref().is_some_and(under)).collect();
-        for result in own.iter().filter(|r| r.declared && !r.script && loads(r)) {
+        for result in own.iter().filter(|r| r.useless && r.loads) {
             let entry = layer.config.policies.iter().find(|e| ends_with(&result.name, &e.path.value));
             if let Some(entry) = entry {
                 findings.push(useless(source, entry.path.span, &entry.path.value));
@@ -40,18 +87,14 @@ pub fn unmatched(projects: &[Project], results: &[FileResult]) -> Vec<Finding> {
                 ));
             }
         }
-        if own.iter().all(|r| loads(r)) {
-            let names: Vec<&str> = own.iter().flat_map(|r| &r.names).map(String::as_str).collect();
+        if own.iter().all(|r| r.loads) {
+            let names: Vec<&str> = own.iter().flat_map(|r| r.names.iter().copied()).collect();
             for entry in layer.config.samples.iter().filter(|e| !names.contains(&e.policy.value.as_str())) {
                 findings.push(unknown(source, entry.policy.span, &entry.policy.value, &names));
             }
         }
     }
     findings
-}
-
-fn loads(result: &FileResult) -> bool {
-    result.idle || result.findings.iter().all(|f| f.level != Level::Error)
 }
 
 /// Whether a shown path ends in a path of the configuration, whole parts compared.

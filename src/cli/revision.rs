@@ -47,8 +47,17 @@ pub struct Revision {
     pub skipped: Vec<Skipped>,
     /// The configurations, with the files that each is of.
     pub projects: Vec<Project>,
-    /// Files that do not load, by their paths.
-    pub broken: Vec<String>,
+    /// Files that do not load.
+    pub broken: Vec<Broken>,
+}
+
+/// A file that does not load.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Broken {
+    /// Its path, from the repository's root on, as it is shown.
+    pub path: String,
+    /// Its text and those of what it requires, as far as they were read; none where it was not.
+    pub sources: Vec<Source>,
 }
 
 /// A policy at a revision.
@@ -94,7 +103,7 @@ struct Loaded {
     policies: Vec<Versioned>,
     findings: Vec<Finding>,
     sources: Vec<Source>,
-    broken: Option<String>,
+    broken: Option<Broken>,
 }
 
 /// Loads the policies of a side. A file that does not load is a finding; the others are there.
@@ -178,7 +187,7 @@ fn file(
         Ok(source) => source,
         Err(finding) => {
             loaded.findings.push(finding);
-            loaded.broken = Some(name);
+            loaded.broken = Some(Broken { path: name, sources: Vec::new() });
             return Ok(loaded);
         }
     };
@@ -189,8 +198,8 @@ fn file(
         Ok(reply) => reply,
         Err(lost) => {
             loaded.findings.push(jobs::told(&lost, "loading", &source, Span::default())?);
+            loaded.broken = Some(Broken { path: name, sources: vec![source.clone()] });
             loaded.sources.push(source);
-            loaded.broken = Some(name);
             return Ok(loaded);
         }
     };
@@ -200,7 +209,7 @@ fn file(
         return Ok(loaded);
     }
     if findings.iter().any(|finding| finding.level == crate::model::Level::Error) {
-        loaded.broken = Some(name.clone());
+        loaded.broken = Some(Broken { path: name.clone(), sources: sources.clone() });
     }
     loaded.policies = (0..)
         .zip(policies.into_iter().zip(codes))

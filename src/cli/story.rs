@@ -3,6 +3,7 @@
 
 use super::compare::differences;
 use super::failure::Failure;
+use super::project::Project;
 use super::revision::{self, Revision, Scope, Versioned};
 use crate::change::difference::Differing;
 use crate::git::{self, Commit, FileChange, Oid, Repo, Side};
@@ -37,11 +38,11 @@ fn paths(policy: &Versioned) -> BTreeSet<PathBuf> {
     sources.map(|source| PathBuf::from(&*source.name)).collect()
 }
 
-/// A policy at a commit, by its name; its file is sought by the name's text first.
+/// A policy at a commit and its project, by its name; its file is sought by the name's text first.
 ///
 /// # Errors
 /// Where there is no such policy.
-pub fn find(repo: &Repo, at: Oid, id: &str, limits: Limits) -> Result<Versioned, Failure> {
+pub fn find(repo: &Repo, at: Oid, id: &str, limits: Limits) -> Result<(Versioned, Option<Project>), Failure> {
     let side = Side::Commit(at);
     let snapshot = repo.snapshot(&side)?;
     let names = |path: &Path| {
@@ -51,12 +52,14 @@ pub fn find(repo: &Repo, at: Oid, id: &str, limits: Limits) -> Result<Versioned,
     };
     let scope = Scope { paths: &[], only: Some(&names) };
     let near = revision::load(repo, &side, scope, limits, "")?;
-    if let Some(found) = near.policy(id) {
-        return Ok(found.clone());
+    if let Some(found) = near.policy(id).cloned() {
+        let project = near.projects.into_iter().nth(found.project);
+        return Ok((found, project));
     }
     let all = revision::load(repo, &side, Scope::default(), limits, "")?;
-    if let Some(found) = all.policy(id) {
-        return Ok(found.clone());
+    if let Some(found) = all.policy(id).cloned() {
+        let project = all.projects.into_iter().nth(found.project);
+        return Ok((found, project));
     }
     let names = all.policies.iter().map(|policy| policy.id.as_str());
     let failure = Failure::usage(format!("no policy is named {} at {}", git::shown(id), git::short(at)));
@@ -71,7 +74,7 @@ pub fn find(repo: &Repo, at: Oid, id: &str, limits: Limits) -> Result<Versioned,
 /// # Errors
 /// Where there is no such policy, or the repository cannot be read.
 pub fn story(repo: &Repo, from: Oid, id: &str, limits: Limits) -> Result<Vec<Entry>, Failure> {
-    let newest = find(repo, from, id, limits)?;
+    let (newest, _) = find(repo, from, id, limits)?;
     let mut states: BTreeMap<Oid, State> = BTreeMap::new();
     states.insert(from, State { id: id.to_string(), paths: paths(&newest) });
     let mut entries = Vec::new();

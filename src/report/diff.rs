@@ -42,6 +42,9 @@ pub fn headline(difference: &Difference) -> String {
     }
     let classes: Vec<&str> = classes(difference).into_iter().map(Class::name).collect();
     match classes.as_slice() {
+        [] if difference.policies.iter().any(|p| p.untold) => {
+            format!("{}; what it means was not asked for", parts.join(", "))
+        }
         [] => parts.join(", "),
         all => format!("{}: {}", parts.join(", "), all.join(", ")),
     }

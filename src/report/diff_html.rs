@@ -196,6 +196,7 @@ mod tests {
             changes: Vec::new(),
             because: vec!["web.lua".into(), "lib/<i>.lua".into()],
             behaviour: None,
+            untold: false,
             no_behaviour: None,
         };
         let page = html(&Difference { policies: vec![policy], ..Difference::default() });

@@ -41,7 +41,8 @@ fn git(folder: &Path, args: &[&str]) -> String {
 /// Exit status and all that luascale said.
 fn luascale(folder: &Path, args: &[&str]) -> (i32, String) {
     let mut all = args.to_vec();
-    all.extend(["--color", "never"]);
+    // Before a `--`, after which stand paths.
+    all.splice(1..1, ["--color", "never"]);
     let output = run(env!("CARGO_BIN_EXE_luascale"), folder, &all);
     let text =
         [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
@@ -121,7 +122,7 @@ fn a_change_is_told_in_numbers_and_by_the_exit_status_where_asked() {
     says(&repo.diff(&["HEAD~1..HEAD", "--detailed-exitcode"]), 2, &["replicas.max"]);
     says(&repo.diff(&["main..nosuch"]), 64, &["no commit is named nosuch"]);
     says(&repo.diff(&["main..mian"]), 64, &["did you mean main?"]);
-    says(&repo.diff(&["HEAD~1", "--", "elsewhere"]), 0, &["no policy differs"]);
+    says(&repo.diff(&["HEAD~1", "--", "elsewhere"]), 64, &["neither side has elsewhere"]);
     says(&repo.diff(&["HEAD~1", "--", "/"]), 64, &["outside of the repository"]);
 }
 
@@ -341,6 +342,46 @@ fn a_file_that_does_not_load_is_named_and_the_rest_is_compared() {
 }
 
 #[test]
+fn a_broken_file_that_the_change_leaves_alone_is_no_fault_of_it() {
+    let repo = Repo::new();
+    repo.write(
+        "broken.luau",
+        "local name = \"lib\"\nrequire(name)\npolicy \"b\" { replicas = { max = 0 } }\n",
+    );
+    repo.commit("Two");
+    repo.ceiling(11);
+    let found = repo.diff(&["HEAD~1"]);
+    says(&found, 0, &["10 → 11"]);
+    assert!(!found.1.contains("broken.luau"), "{}", found.1);
+    repo.write("broken.luau", "require(name)\npolicy \"b\" { replicas = { max = 0 } }\n");
+    says(&repo.diff(&["HEAD"]), 1, &["broken.luau does not load after"]);
+}
+
+#[test]
+fn names_and_paths_that_neither_side_has_are_slips() {
+    let repo = Repo::new();
+    repo.write("calm.lua", &POLICY.replace("web", "calm"));
+    repo.commit("Two");
+    repo.ceiling(11);
+    says(&repo.diff(&["HEAD~1", "--policy", "calm"]), 0, &["no policy differs"]);
+    says(&repo.diff(&["HEAD~1", "--policy", "nope"]), 64, &["no policy is named nope", "calm, web"]);
+    says(&repo.diff(&["HEAD~1", "--policy", "clam"]), 64, &["did you mean calm?"]);
+    says(&repo.diff(&["HEAD~1", "--", "nosuch"]), 64, &["neither side has nosuch"]);
+    says(&repo.diff(&["HEAD~1", "--", "calm.lua"]), 0, &["no policy differs"]);
+}
+
+#[test]
+fn a_change_is_not_called_none_where_its_meaning_was_not_asked_for() {
+    let repo = Repo::new();
+    repo.ceiling(11);
+    let found = repo.diff(&["HEAD~1", "--behaviour"]);
+    says(&found, 0, &["1 policy changed; what it means was not asked for"]);
+    assert!(!found.1.contains("no change of meaning"), "{}", found.1);
+    repo.write("web.lua", &format!("-- as before\n{}", POLICY.replace("max = 10", "max = 11")));
+    says(&repo.diff(&["HEAD", "--behaviour"]), 0, &["no change of meaning"]);
+}
+
+#[test]
 fn what_the_configuration_declares_is_read_from_each_side() {
     let repo = Repo::empty();
     repo.write("old.lua", "if metrics.cpu > 0.8 then scale_out() end\n");
@@ -475,4 +516,37 @@ fn the_commit_that_changed_a_decision_is_found() {
         64,
         &["replicas >= 10"],
     );
+    let ask = |at: &str, expect: &str| {
+        luascale(&repo.root, &["bisect", "web", "--at", at, "--expect", expect, "--loop", "closed"])
+    };
+    says(&ask("00:20", "replicas >= 8"), 64, &["there is no recording"]);
+    std::fs::copy(repo.beside("day.csv"), repo.root.join("day.csv")).unwrap();
+    repo.write("luascale.yaml", "samples:\n  web: [day.csv]\n");
+    repo.commit("Record a day");
+    says(&ask("00:20", "replicas >= 8"), 1, &["no longer holds", &guilty[..9]]);
+    says(
+        &ask("00:20", "replicas >= 900"),
+        1,
+        &["holds neither at", "(replicas 10)", "nor at", "(replicas 4)"],
+    );
+    says(&ask("00:20", "replicas >= 1"), 0, &["holds both at", "and at"]);
+    let outside = "from 2026-01-01T00:00:00Z to 2026-01-01T00:29:00Z";
+    says(&ask("2026-02-01T00:00:00Z", "replicas >= 8"), 64, &["nothing is recorded at", outside]);
+}
+
+#[test]
+fn a_cooldown_that_is_left_out_is_as_long_as_the_startup() {
+    let repo = Repo::new();
+    let with = |more: &str| POLICY.replace("  replicas", &format!("  {more}\n  replicas"));
+    repo.write("web.lua", &with("startup = \"60s\", cooldown = { scale_out = \"2m\" },"));
+    repo.commit("Two");
+    repo.write("web.lua", &with("startup = \"60s\","));
+    says(&repo.diff(&["HEAD"]), 0, &["2m → 1m (startup)", "it rests for its startup, 1m"]);
+    says(&luascale(&repo.root, &["check", "--diff", "HEAD"]), 1, &["was 2m and is 1m (startup)"]);
+    // `to` is the same however often it is proposed: nothing is implied.
+    let to = |text: &str| text.replace("add = 2", "to = 8");
+    repo.write("web.lua", &to(&with("startup = \"60s\", cooldown = { scale_out = \"2m\" },")));
+    repo.commit("Three");
+    repo.write("web.lua", &to(&with("startup = \"60s\",")));
+    says(&repo.diff(&["HEAD"]), 0, &["2m → none", "it does not rest after growing"]);
 }

@@ -4,7 +4,7 @@
 use super::rules::{Lean, leaning};
 use super::{Class, Diff, or_none, sides};
 use crate::change::say;
-use crate::model::{Activation, Amount, Duration, Fallback, Policy, RateLimit, Select};
+use crate::model::{Action, Activation, Amount, Duration, Fallback, Form, Policy, RateLimit, Select};
 
 impl Diff<'_> {
     pub(super) fn guards(&mut self) {
@@ -16,7 +16,15 @@ impl Diff<'_> {
             };
             self.window(&format!("stabilization_window.{direction}"), out, of(a), of(b));
             let of = |p: &Policy| if out { p.cooldown.scale_out } else { p.cooldown.scale_in };
-            self.cooldown(&format!("cooldown.{direction}"), out, of(a), of(b));
+            if of(a) != of(b) {
+                let implied = |p: &Policy| if out { implied(p) } else { None };
+                self.cooldown(
+                    &format!("cooldown.{direction}"),
+                    out,
+                    (of(a), implied(a)),
+                    (of(b), implied(b)),
+                );
+            }
         }
         self.rate("rate_limit.scale_out", true, &a.rate_limit.scale_out, &b.rate_limit.scale_out);
         self.rate("rate_limit.scale_in", false, &a.rate_limit.scale_in, &b.rate_limit.scale_in);
@@ -50,18 +58,28 @@ impl Diff<'_> {
         self.put(field, leaning(out, lean), sides(a, b), words);
     }
 
-    fn cooldown(&mut self, field: &str, out: bool, a: Option<Duration>, b: Option<Duration>) {
-        if a == b {
-            return;
-        }
-        let (x, y) = (a.unwrap_or(Duration::ZERO), b.unwrap_or(Duration::ZERO));
-        let lean = if y < x { Lean::More } else { Lean::Less };
+    /// Of either side what is written, and what holds where nothing is.
+    fn cooldown(
+        &mut self,
+        field: &str,
+        out: bool,
+        (a, implied_a): (Option<Duration>, Option<Duration>),
+        (b, implied_b): (Option<Duration>, Option<Duration>),
+    ) {
+        let (x, y) = (a.or(implied_a).unwrap_or(Duration::ZERO), b.or(implied_b).unwrap_or(Duration::ZERO));
+        // As long as before, what is only implied holds for fewer steps.
+        let lean = if y < x || (y == x && b.is_none()) { Lean::More } else { Lean::Less };
         let verb = if out { "growing" } else { "shrinking" };
-        let words = match b {
-            Some(b) if b > Duration::ZERO => format!("it rests for {b} after {verb}"),
-            _ => format!("it does not rest after {verb}"),
+        let words = match (b, y) {
+            (_, Duration::ZERO) => format!("it does not rest after {verb}"),
+            (Some(_), y) => format!("it rests for {y} after {verb}"),
+            (None, y) => format!("it rests for its startup, {y}, after {verb} by `add` or `percent`"),
         };
-        self.put(field, leaning(out, lean), sides(or_none(a), or_none(b)), words);
+        let shown = |written: Option<Duration>, implied: Option<Duration>| match (written, implied) {
+            (None, Some(startup)) => format!("{startup} (startup)"),
+            _ => or_none(written),
+        };
+        self.put(field, leaning(out, lean), sides(shown(a, implied_a), shown(b, implied_b)), words);
     }
 
     fn rate(&mut self, field: &str, out: bool, a: &RateLimit, b: &RateLimit) {
@@ -182,4 +200,13 @@ fn shown(limit: &RateLimit) -> String {
         Select::Min if all.len() > 1 => format!("the smaller of {}", all.join(", ")),
         _ => all.join(", "),
     }
+}
+
+/// How long a policy without a `cooldown` rests after growing by steps that are relative to the
+/// current count: they would add up while new replicas start. Code may take such steps.
+fn implied(policy: &Policy) -> Option<Duration> {
+    let relative =
+        policy.scale_out.iter().any(|rule| matches!(rule.action, Action::Add(_) | Action::Percent(_)));
+    let code = !matches!(policy.form, Form::Rules);
+    ((relative || code) && policy.startup > Duration::ZERO).then_some(policy.startup)
 }

@@ -72,7 +72,9 @@ pub(super) fn guard_removed(view: &ChangeView<'_>, sink: &mut Sink<'_>) {
             .iter()
             .any(|field| change.field.starts_with(field))
             || change.field.ends_with("].cooldown");
-        let gone = matches!(change.after.as_deref(), None | Some("none" | "0s" | "false"));
+        // Without a cooldown of its own, a policy may rest for its startup at least.
+        let implied = change.after.as_ref().is_some_and(|after| after.ends_with(" (startup)"));
+        let gone = implied || matches!(change.after.as_deref(), None | Some("none" | "0s" | "false"));
         let weaker = change.field.starts_with("rate_limit.") || gone;
         if !guard || !weaker || !change.classes.contains(&Class::Loosens) {
             return;
