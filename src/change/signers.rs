@@ -56,13 +56,24 @@ impl Signer {
     }
 
     /// Whether the line may stand for who has this name and this address. Capitals do not count,
-    /// and a principal without `@` is the address's part before it.
+    /// nor does what follows a `+` in an address, and a principal without `@` is the address's part before it.
     pub fn is(&self, name: &str, address: &str) -> bool {
         let (name, address) = (name.to_lowercase(), address.to_lowercase());
         let principals: Vec<String> = self.principals.iter().map(|p| p.to_lowercase()).collect();
-        let local = address.split('@').next().unwrap_or_default();
+        let principals: Vec<String> =
+            principals.iter().map(|p| untagged(p)).chain(principals.clone()).collect();
+        let bare = untagged(&address);
+        let local = |address: &str| address.split('@').next().unwrap_or_default().to_owned();
         let plain = |text: &str| !text.is_empty() && matches(&principals, text);
-        plain(&address) || plain(local) || plain(&name)
+        [address.clone(), bare.clone(), local(&address), local(&bare), name].iter().any(|text| plain(text))
+    }
+}
+
+/// An address without what follows a `+` before its `@`.
+fn untagged(address: &str) -> String {
+    match address.split_once('@') {
+        Some((local, host)) => format!("{}@{host}", local.split('+').next().unwrap_or(local)),
+        None => address.to_owned(),
     }
 }
 

@@ -6,6 +6,9 @@ use git2::{Oid, Sort};
 /// Most commits that are gone through: a change that has more is told to be too large.
 const MOST: usize = 10_000;
 
+/// Who commits on a forge's side when people press a button there: nobody's own work.
+const FORGES: [&str; 3] = ["noreply@github.com", "noreply@gitlab.com", "noreply@codeberg.org"];
+
 /// A part of a change and who wrote it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Written {
@@ -20,8 +23,8 @@ pub struct Written {
 }
 
 impl Repo {
-    /// Who wrote the commits that `head` has and `base` does not: authors, and those whom
-    /// `Co-authored-by` names. A merge whose tree is what merging gives by itself is nobody's work.
+    /// Who wrote the commits that `head` has and `base` does not: authors, those who committed
+    /// them (but for forges), and those whom `Co-authored-by` names. A merge whose tree is what merging gives by itself is nobody's work.
     ///
     /// # Errors
     /// Where the commits cannot be read, or are more than 10,000.
@@ -53,8 +56,14 @@ impl Repo {
                 address: text(author.email_bytes()),
                 signature,
             });
+            let committer = commit.committer();
+            let committed = text(committer.email_bytes());
+            if !FORGES.iter().any(|forge| committed.eq_ignore_ascii_case(forge)) {
+                let name = text(committer.name_bytes());
+                written.push(Written { commit: id, name, address: committed, signature: None });
+            }
             let message = text(commit.message_bytes());
-            for (name, address) in message.lines().filter_map(co_author) {
+            for (name, address) in message.lines().flat_map(co_authors) {
                 written.push(Written { commit: id, name, address, signature: None });
             }
         }
@@ -115,14 +124,24 @@ fn is_plain_merge(repo: &git2::Repository, commit: &git2::Commit<'_>) -> bool {
     merged().unwrap_or(false)
 }
 
-/// `Co-authored-by: Name <address>`.
-fn co_author(line: &str) -> Option<(String, String)> {
-    let (key, person) = line.split_once(':')?;
-    if !key.trim().eq_ignore_ascii_case("Co-authored-by") {
-        return None;
+/// Whom a line with `Co-authored-by` names, however it is written: every address in it, and what
+/// stands before the first. Naming one too many costs an approval; one too few lets an author
+/// approve.
+fn co_authors(line: &str) -> Vec<(String, String)> {
+    const KEY: &str = "co-authored-by";
+    let lower = line.to_lowercase();
+    let Some((_, rest)) = lower.split_once(KEY) else { return Vec::new() };
+    let name = rest.split(['<', '(', '[']).next().unwrap_or_default().trim_matches([':', ' ', '\t']);
+    let edge = |c: char| c.is_whitespace() || "<>()[],;:\"'".contains(c);
+    let mut found: Vec<(String, String)> = rest
+        .split(edge)
+        .filter(|word| word.contains('@'))
+        .map(|address| (name.to_owned(), address.to_owned()))
+        .collect();
+    if found.is_empty() {
+        found.push((name.to_owned(), String::new()));
     }
-    let (name, address) = person.rsplit_once('<')?;
-    Some((name.trim().to_owned(), address.trim_end().trim_end_matches('>').trim().to_owned()))
+    found
 }
 
 #[cfg(test)]
@@ -143,9 +162,20 @@ mod tests {
 
     #[test]
     fn whom_a_trailer_names_wrote_too() {
-        let ann = Some(("Ann B".to_owned(), "ann@example.com".to_owned()));
-        assert_eq!(co_author("Co-authored-by: Ann B <ann@example.com>"), ann);
-        assert_eq!(co_author("co-Authored-By:Ann B <ann@example.com> "), ann);
-        assert_eq!(co_author("Reviewed-by: Ann B <ann@example.com>"), None);
+        let ann = vec![("ann b".to_owned(), "ann@example.com".to_owned())];
+        for line in [
+            "Co-authored-by: Ann B <ann@example.com>",
+            "co-Authored-By:Ann B <ann@example.com> ",
+            " * Co-authored-by Ann B <Ann@Example.com",
+            "> co-authored-by: Ann B (ann@example.com)",
+        ] {
+            assert_eq!(co_authors(line), ann, "{line}");
+        }
+        let two = co_authors("Co-authored-by: Ann <ann@example.com>, Bob <bob@example.com>");
+        assert_eq!(
+            two.iter().map(|(_, at)| at.as_str()).collect::<Vec<_>>(),
+            ["ann@example.com", "bob@example.com"]
+        );
+        assert_eq!(co_authors("Reviewed-by: Ann B <ann@example.com>"), []);
     }
 }
