@@ -53,10 +53,22 @@ pub fn step() -> io::Result<()> {
     }
 }
 
+/// A file that was not there before: whatever has its name, a link too, is taken away and never
+/// written through.
+fn fresh(path: &Path) -> io::Result<File> {
+    match File::create_new(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            std::fs::remove_file(path)?;
+            File::create_new(path)
+        }
+        other => other,
+    }
+}
+
 /// A new file with its contents, on the disk when this returns. What was there is replaced.
 pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     step()?;
-    let mut file = File::create(path)?;
+    let mut file = fresh(path)?;
     let (first, second) = bytes.split_at(bytes.len() / 2);
     file.write_all(first)?;
     step()?;
@@ -68,7 +80,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// A new file with its contents, which [`settle`] brings to the disk with all others.
 pub fn draft(path: &Path, bytes: &[u8]) -> io::Result<()> {
     step()?;
-    let mut file = File::create(path)?;
+    let mut file = fresh(path)?;
     let (first, second) = bytes.split_at(bytes.len() / 2);
     file.write_all(first)?;
     step()?;

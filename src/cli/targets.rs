@@ -4,6 +4,7 @@ use super::failure::Failure;
 use super::files;
 use super::project::parent;
 use crate::config::{self, Apply};
+use crate::git;
 use crate::target::directory::{Directory, KIND};
 use crate::target::{Error, Target};
 use std::path::{Component, Path, PathBuf};
@@ -94,6 +95,14 @@ fn directory(path: &Path, top: &Path) -> Result<Opened, Failure> {
     let below = path.strip_prefix(&here).unwrap_or(path);
     let path: PathBuf = below.components().filter(|part| *part != Component::CurDir).collect();
     let path = if path.as_os_str().is_empty() { PathBuf::from(".") } else { path };
+    if let Some(why) = git::tracked(&path)? {
+        let shown = files::shown(&path);
+        return Err(Failure::usage(format!("{shown} {why}: what is committed there would be trusted"))
+            .hint(format!(
+                "keep the target out of git: git rm -r --cached {shown}, and /{shown}/ in .gitignore"
+            ))
+            .hint("a target is a folder of its own, no link in a work tree"));
+    }
     let target = Directory::named(&path, &name)?;
     Ok(Opened { target: Box::new(target), ledger: Directory::ledger(&path) })
 }

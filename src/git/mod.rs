@@ -10,6 +10,7 @@ mod changes;
 mod history;
 mod range;
 mod snapshot;
+mod tracked;
 mod worktree;
 
 pub use authors::Written;
@@ -17,6 +18,7 @@ pub use changes::{FileChange, Kind as ChangeKind};
 pub use git2::Oid;
 pub use range::Range;
 pub use snapshot::{Entry, Kind, Listing, Skipped, Snapshot, from_path, is_lfs, shown_path, to_path};
+pub use tracked::tracked;
 
 use git2::{ErrorCode, Repository, RepositoryOpenFlags};
 use std::ffi::OsStr;

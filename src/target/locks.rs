@@ -58,9 +58,15 @@ impl Locks {
         match std::fs::read(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Stored::default()),
             Err(error) => Err(failed("read", &path)(error)),
-            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| {
-                Error::Damaged(format!("{} is not as it was written: {error}", path.display()))
-            }),
+            Ok(bytes) => {
+                let stored: Stored = serde_json::from_slice(&bytes).map_err(|error| {
+                    Error::Damaged(format!("{} is not as it was written: {error}", path.display()))
+                })?;
+                match stored.lock.as_ref().is_some_and(|lock| !is_plain(&lock.id)) {
+                    true => Err(Error::Damaged(format!("{} names a run that is none", path.display()))),
+                    false => Ok(stored),
+                }
+            }
         }
     }
 
@@ -77,6 +83,9 @@ impl Locks {
     /// Holds the guard for the time of a change.
     fn guard(&self) -> Result<File, Error> {
         let path = self.folder.join("guard");
+        if std::fs::symlink_metadata(&path).is_ok_and(|about| !about.is_file()) {
+            return Err(Error::Damaged(format!("{} is no file", path.display())));
+        }
         let file = File::options().create(true).write(true).truncate(false).open(&path);
         let file = file.map_err(failed("write", &path))?;
         for _ in 0..TRIES {
@@ -181,6 +190,12 @@ impl Locks {
         let _ = std::fs::remove_file(self.run(id));
         Ok(lock)
     }
+}
+
+/// Whether the id of a run is a plain name, which leads nowhere as a part of a path.
+pub(super) fn is_plain(id: &str) -> bool {
+    (1..=128).contains(&id.len())
+        && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }
 
 #[cfg(test)]
