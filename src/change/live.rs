@@ -3,6 +3,7 @@
 
 use super::bundle::Bundle;
 use super::canonical::sha256;
+use super::governed::Governed;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -56,6 +57,8 @@ pub struct Live {
     pub serial: u64,
     /// The git commit that it was applied from.
     pub commit: Option<String>,
+    /// What governed it when it was applied; none where that was not kept yet.
+    pub governed: Option<Governed>,
     /// Policies of the own inventory that are there, by their names.
     pub policies: BTreeMap<String, LivePolicy>,
     /// The own inventory: the digest with which each policy was applied. A policy that is in here
@@ -149,6 +152,10 @@ pub struct Origin {
     pub actor: String,
     /// The generation that a rollback went back to.
     pub rollback_of: Option<u64>,
+    /// What governs the target from then on; none in what was written before this was kept.
+    // Left out where there is none, so that the digests of older lines stay what they were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub governed: Option<Governed>,
 }
 
 /// The end of a ledger.

@@ -11,6 +11,7 @@ pub mod chain;
 pub mod code;
 pub mod difference;
 pub mod drift;
+pub mod governed;
 pub mod live;
 pub mod meaning;
 pub mod pairs;

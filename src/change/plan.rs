@@ -3,6 +3,7 @@
 //! compares ([`super::stale`]). May import: siblings, `text`, `model`.
 
 use super::canonical::{canonical, is_sha256, sha256};
+use super::governed::Altered;
 use crate::model::Finding;
 use crate::model::finding::did_you_mean;
 use crate::text::{LineIndex, Source, Span};
@@ -50,6 +51,9 @@ pub struct Plan {
     pub target: TargetId,
     /// Every policy that git or the target has, sorted by id.
     pub policies: Vec<Planned>,
+    /// What it does to the approval that the target asks for; none where it leaves that alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<Altered>,
     /// What is approved: see [`changes_digest`].
     pub changes_digest: String,
     /// Digest of the canonical JSON of all other keys.
@@ -251,17 +255,21 @@ pub fn prune_refused(policies: &[Planned], live: usize, allowed: Option<u32>) ->
 
 /// What is approved and compared: `sha256:` and the digest of the canonical JSON of
 /// `{"changes": [[id, op, before, after], …], "target": [kind, identity]}`, with the policies
-/// that change, sorted by id, and null for a version that is not there.
+/// that change, sorted by id, and null for a version that is not there; where the change alters
+/// who has to approve, `"approval"` is the digest of what it is afterwards.
 ///
 /// It says nothing of commits, so that it outlives a squash, a rebase and a merge queue.
-pub fn changes_digest(target: &TargetId, policies: &[Planned]) -> String {
+pub fn changes_digest(target: &TargetId, policies: &[Planned], approval: Option<&Altered>) -> String {
     let mut changes: Vec<&Planned> = policies.iter().filter(|policy| policy.op != Op::None).collect();
     changes.sort_by(|a, b| a.id.cmp(&b.id));
     let changes: Vec<Value> = changes
         .into_iter()
         .map(|policy| serde_json::json!([policy.id, policy.op.word(), policy.before, policy.after]))
         .collect();
-    let parts = serde_json::json!({ "changes": changes, "target": [target.kind, target.identity] });
+    let mut parts = serde_json::json!({ "changes": changes, "target": [target.kind, target.identity] });
+    if let (Some(altered), Some(parts)) = (approval, parts.as_object_mut()) {
+        parts.insert("approval".to_owned(), Value::String(altered.after.clone()));
+    }
     sha256(canonical(&parts).as_bytes())
 }
 
@@ -284,7 +292,7 @@ impl Plan {
         self.created = second.to_string();
         self.expires = second.checked_add(LIFETIME).unwrap_or(second).to_string();
         self.policies.sort_by(|a, b| a.id.cmp(&b.id));
-        self.changes_digest = changes_digest(&self.target, &self.policies);
+        self.changes_digest = changes_digest(&self.target, &self.policies, self.approval.as_ref());
         self.sha256 = self.digest();
         self
     }
@@ -352,7 +360,7 @@ pub fn parse(source: &Source) -> Result<Plan, Box<Finding>> {
         let finding = Finding::error("bad-plan", message).at(source, place(source, &error), "here");
         Box::new(finding.help(near(&error).unwrap_or_else(|| again.to_owned())))
     })?;
-    if plan.changes_digest != changes_digest(&plan.target, &plan.policies) {
+    if plan.changes_digest != changes_digest(&plan.target, &plan.policies, plan.approval.as_ref()) {
         return Err(whole(format!("{name} has a changes_digest that is not that of its changes"), again));
     }
     for (key, time) in [("created", &plan.created), ("expires", &plan.expires)] {

@@ -30,6 +30,7 @@ pub fn plan(live: &[(&str, &str)], git: &[(&str, &str)]) -> Plan {
         allow_prune: None,
         target,
         policies: policies(&versions(live), &versions(git), &|_| true, &|_, _| None),
+        approval: None,
         changes_digest: String::new(),
         sha256: String::new(),
     };
@@ -94,7 +95,7 @@ fn what_is_approved_says_nothing_of_commits_and_everything_of_changes() {
     assert_eq!(more.changes_digest, one.changes_digest);
     let mut elsewhere = one.clone();
     elsewhere.target.identity = "another".into();
-    assert_ne!(changes_digest(&elsewhere.target, &elsewhere.policies), one.changes_digest);
+    assert_ne!(changes_digest(&elsewhere.target, &elsewhere.policies, None), one.changes_digest);
 }
 
 #[test]

@@ -99,6 +99,7 @@ pub fn run(args: &Apply, terminal: &Terminal) -> Outcome {
             approvals: report.approvals.clone(),
             actor: delivery::actor(),
             rollback_of: None,
+            governed: Some(planning.governed.clone()),
         };
         let done = delivery.deliver(origin, hold, operations, planning.live.serial)?;
         report.generation = done.outcome.generation.serial;
@@ -201,6 +202,13 @@ impl Asked<'_> {
                     .into(),
             ]));
         }
+        // A part of it may be done already, and what governs the target with it.
+        let after = |plan: &Plan| plan.approval.as_ref().map(|altered| altered.after.clone());
+        if after(&now.plan).is_some() && after(&now.plan) != after(kept) && agreement == Agreement::Fresh {
+            return Ok(Agreement::Stale(vec![
+                "who has to approve is changed by it now in another way than when it was planned".into(),
+            ]));
+        }
         if agreement == Agreement::Fresh {
             // All of it is still to be done: then the digests are the same, or something is amiss.
             let all = kept.changes().all(|p| now.live.digest(&p.id) == p.before.as_deref());
@@ -211,7 +219,10 @@ impl Asked<'_> {
                 .filter(|policy| kept.changes().any(|planned| planned.id == policy.id))
                 .cloned()
                 .collect();
-            if all && plan::changes_digest(&now.plan.target, &same) != kept.changes_digest {
+            if all
+                && plan::changes_digest(&now.plan.target, &same, now.plan.approval.as_ref())
+                    != kept.changes_digest
+            {
                 return Ok(Agreement::Stale(vec!["its changes are not those that are planned now".into()]));
             }
         }
@@ -266,12 +277,20 @@ fn older(now: &Planning, planned: bool) -> Result<Option<String>, Failure> {
     )))
 }
 
-/// Why a commit is not on the branch that `approval:` names.
+/// Why a commit is not on the branch that `approval:` names, or that was named when what is live
+/// was applied.
 fn off_branch(now: &Planning) -> Result<Option<String>, Failure> {
-    let Some(branch) = now.configuration.approval().and_then(|approval| approval.branch.as_ref()) else {
-        return Ok(None);
-    };
-    let name = &branch.value;
+    let configured = now.configuration.approval().and_then(|approval| approval.branch.as_ref());
+    let kept = now.live.governed.as_ref().and_then(|governed| governed.branch.as_ref());
+    for name in configured.map(|branch| &branch.value).into_iter().chain(kept) {
+        if let Some(why) = not_on(now, name)? {
+            return Ok(Some(why));
+        }
+    }
+    Ok(None)
+}
+
+fn not_on(now: &Planning, name: &str) -> Result<Option<String>, Failure> {
     let tips = [format!("refs/remotes/origin/{name}"), format!("refs/heads/{name}")];
     let Some(tip) = tips.iter().find_map(|tip| now.repo.resolve(tip).ok()) else {
         return Ok(Some(format!(

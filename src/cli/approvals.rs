@@ -14,6 +14,7 @@ use super::planning::{self, Judged, Made, Request};
 use super::terminal::Terminal;
 use crate::change::Plan;
 use crate::change::approval::{self, Author, Facts, Given, Verdict};
+use crate::change::governed::Governed;
 use crate::change::signers::{self, Signer};
 use crate::git::{self, Oid, Repo, Side};
 use crate::model::Finding;
@@ -97,18 +98,21 @@ pub struct Rules<'a> {
     pub live: Option<(Oid, &'a Configuration)>,
     /// The commit that is planned.
     pub head: Oid,
+    /// What the target itself kept when what is live was applied.
+    pub kept: Option<&'a Governed>,
 }
 
 impl Rules<'_> {
-    /// Gathers the facts. What is asked for is the most that the base and what is live ask for,
-    /// and a key counts where both list it: a change cannot bring its own signers, in however
-    /// many commits it comes.
+    /// Gathers the facts. What is asked for is the most that the base, what is live and the target
+    /// ask for, and a key counts where all list it: a change cannot bring its own signers, in however
+    /// many commits it comes, from whatever root, base or history it is applied.
     ///
     /// # Errors
     /// Where the repository cannot be read.
     pub fn standing(&self, repo: &Repo) -> Result<Standing, Failure> {
         let live = self.live.map(|(_, there)| needed(there)).unwrap_or(0);
-        let needed = needed(self.configuration).max(live);
+        let kept = self.kept.map_or(0, |kept| kept.reviews);
+        let needed = needed(self.configuration).max(live).max(kept);
         let mut findings = (Vec::new(), Vec::new());
         let mut at = |said: &Configuration, commit: Option<Oid>| -> Result<Option<Vec<Signer>>, Failure> {
             let Some(commit) = commit else { return Ok(None) };
@@ -138,6 +142,9 @@ impl Rules<'_> {
         if let Some(kept) = kept {
             signers.retain(|one| kept.iter().any(|other| other.key.key_data() == one.key.key_data()));
         }
+        if let Some(kept) = self.kept.filter(|kept| kept.reviews > 0) {
+            signers.retain(|one| kept.signers.contains(&named(one)));
+        }
         let from = self.live.map(|(commit, _)| commit).or(self.base);
         let authors = if needed == 0 { Vec::new() } else { authors(repo, from, self.head)? };
         Ok(Standing { needed, signers, head, authors, findings, lack: lack.filter(|_| needed > 0) })
@@ -156,6 +163,24 @@ impl Standing {
 /// How many people have to approve: none where nothing is said of approval, one where no number is.
 fn needed(configuration: &Configuration) -> u32 {
     configuration.approval().map_or(0, |approval| approval.reviews.unwrap_or(1))
+}
+
+/// What a commit says of who has to approve.
+///
+/// # Errors
+/// Where the repository cannot be read.
+pub fn governed(repo: &Repo, said: &Configuration, commit: Oid) -> Result<Governed, Failure> {
+    let listed = source(repo, commit, &said.signers())?.map(|source| signers::parse(&source).0);
+    let mut signers: Vec<String> = listed.unwrap_or_default().iter().map(named).collect();
+    signers.sort();
+    signers.dedup();
+    let branch = said.approval().and_then(|approval| approval.branch.as_ref());
+    Ok(Governed { reviews: needed(said), branch: branch.map(|branch| branch.value.clone()), signers })
+}
+
+/// A signer as the target keeps it: under another name, a key is another signer.
+fn named(signer: &Signer) -> String {
+    format!("{} {}", signer.principals.join(","), signer.fingerprint())
 }
 
 fn authors(repo: &Repo, from: Option<Oid>, head: Oid) -> Result<Vec<Author>, Failure> {

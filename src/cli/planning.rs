@@ -14,6 +14,7 @@ use super::files;
 use super::planned;
 use super::revision::{self, Revision, Scope};
 use super::targets::{self, Opened};
+use crate::change::governed::Governed;
 use crate::change::live::{Live, Operation};
 use crate::change::plan::{self, Op, Plan, Revisions, TargetId, Tool, Version};
 use crate::config;
@@ -55,6 +56,8 @@ pub struct Planning {
     pub live: Live,
     /// The plan.
     pub plan: Plan,
+    /// What governs the target once it is applied: what the planned commit says.
+    pub governed: Governed,
     /// What performs it, sorted by name.
     pub operations: Vec<Operation>,
     /// What the target would refuse.
@@ -143,6 +146,12 @@ pub fn make_where(
     notes.extend(
         revision.skipped.iter().map(|skipped| format!("{} is left out: {}", skipped.path, skipped.why)),
     );
+    let there = Configuration::at(&repo, head, &folder)?;
+    let governed = approvals::governed(&repo, &there, head)?;
+    let before = match &live.governed {
+        Some(kept) => kept.clone(),
+        None => approvals::governed(&repo, &configuration, held)?,
+    };
     let mut plan = Plan {
         format: String::new(),
         tool: Tool { version: env!("CARGO_PKG_VERSION").to_owned(), rules: planned::rule_set() },
@@ -160,6 +169,7 @@ pub fn make_where(
         allow_prune: request.args.allow_prune,
         target: TargetId { kind: identity.kind.clone(), identity: identity.id.clone(), serial: live.serial },
         policies,
+        approval: before.altered(&governed),
         changes_digest: String::new(),
         sha256: String::new(),
     };
@@ -179,6 +189,7 @@ pub fn make_where(
         opened,
         live,
         plan,
+        governed,
         operations,
         refused,
         prune,
@@ -206,6 +217,7 @@ impl Planning {
             base: self.base.commit,
             live: live.as_ref().map(|(commit, there)| (*commit, there)),
             head: self.head,
+            kept: self.live.governed.as_ref(),
         };
         rules.standing(&self.repo)
     }

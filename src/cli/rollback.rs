@@ -51,6 +51,8 @@ pub fn run(args: &Rollback, terminal: &Terminal) -> Outcome {
             commit,
             actor: delivery::actor(),
             rollback_of: Some(to),
+            // Going back to older policies does not bring older rules of approval back.
+            governed: live.governed.clone(),
             ..Origin::default()
         };
         let hold = holds(&live, &operations);

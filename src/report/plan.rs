@@ -47,6 +47,9 @@ pub fn text(plan: &Plan, layout: &Layout) -> String {
         }
     }
     out.push('\n');
+    for said in plan.approval.iter().flat_map(|altered| &altered.words) {
+        out.push_str(&Tone::Warn.paint(&format!("it changes who has to approve: {}\n", clean(said))));
+    }
     out.push_str(&format!("{}\n", Tone::Strong.paint(&counts(plan))));
     if plan.changes().next().is_some() {
         out.push_str(&Tone::Dim.paint(&format!("changes  {}\n", plan.changes_digest)));
@@ -67,6 +70,9 @@ pub fn markdown(plan: &Plan) -> String {
     );
     let changes: Vec<&Planned> =
         plan.policies.iter().filter(|policy| policy.op != Op::None || policy.held.is_some()).collect();
+    for said in plan.approval.iter().flat_map(|altered| &altered.words) {
+        out.push_str(&format!("**It changes who has to approve:** {}\n\n", word(said)));
+    }
     if changes.is_empty() {
         return out;
     }

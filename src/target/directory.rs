@@ -165,6 +165,7 @@ impl Directory {
         let mut live = Live {
             serial: generation.serial,
             commit: generation.origin.commit.clone(),
+            governed: generation.origin.governed.clone(),
             inventory: generation.inventory.clone(),
             hold: generation.hold.clone(),
             ..Live::default()
@@ -319,18 +320,25 @@ impl Target for Directory {
 
     fn journal(&self) -> Result<Option<Journal>, Error> {
         let path = self.journal_file();
-        match std::fs::metadata(&path) {
+        match std::fs::symlink_metadata(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(failed("read", &path)(error)),
+            Ok(about) if !about.is_file() => {
+                return Err(Error::Damaged(format!("{} is no file", path.display())));
+            }
             Ok(about) if about.len() > MOST_JOURNAL => {
                 return Err(Error::Damaged(format!("{} is too large", path.display())));
             }
             Ok(_) => {}
         }
         let bytes = std::fs::read(&path).map_err(failed("read", &path))?;
-        serde_json::from_slice(&bytes)
-            .map(Some)
-            .map_err(|error| Error::Damaged(format!("{} is not as it was written: {error}", path.display())))
+        let journal: Journal = serde_json::from_slice(&bytes).map_err(|error| {
+            Error::Damaged(format!("{} is not as it was written: {error}", path.display()))
+        })?;
+        if !super::locks::is_plain(&journal.id) {
+            return Err(Error::Damaged(format!("{} names a run that is none", path.display())));
+        }
+        Ok(Some(journal))
     }
 
     fn begin(&self, lock: &Lock, journal: &Journal) -> Result<(), Error> {

@@ -99,3 +99,63 @@ fn a_key_that_the_change_adds_does_not_count_yet() {
     site.run(&["apply", "plan.json"]).expect(1).says("added to the signers by this very change");
     assert_eq!(site.max("web"), Some(11));
 }
+
+#[test]
+fn what_governs_a_target_is_kept_there() {
+    let Some(site) = guarded() else { return };
+    // Another history, another base, a target named by hand: the target still asks for approval.
+    site.git(&["checkout", "-q", "--orphan", "other"]);
+    site.git(&["rm", "-q", "-f", "allowed_signers"]);
+    site.change("luascale.yaml", CONFIG);
+    site.change("web.lua", &policy("web", 666));
+    for args in [&["apply"][..], &["apply", "--base", "HEAD"], &["apply", "--target", "directory:live"]] {
+        site.run(args).expect(1).says("needs the approval of 1 person").says("HEAD is not on main");
+    }
+    // Under another name, an author's key is not the one that was listed.
+    site.git(&["checkout", "-q", "main"]);
+    site.change("allowed_signers", &(signer(&site, "ann").replace("ann@", "bob@") + &signer(&site, "zoe")));
+    site.change("web.lua", &policy("web", 666));
+    planned(&site, "plan.json");
+    approve(&site, "plan.json", "ann");
+    site.run(&["apply", "plan.json"]).expect(1).says("so it does not count yet");
+    assert_eq!(site.max("web"), Some(11));
+}
+
+#[test]
+fn who_has_to_approve_is_changed_by_an_approved_change_alone() {
+    let Some(site) = guarded() else { return };
+    site.change("web.lua", &policy("web", 20));
+    planned(&site, "plan.json");
+    approve(&site, "plan.json", "zoe");
+    // What was approved said nothing of it.
+    site.change("luascale.yaml", CONFIG);
+    site.run(&["apply", "plan.json"]).expect(1).says("who has to approve is changed");
+    let ran = site.run(&["plan", "-o", "open.json"]).expect(0);
+    assert!(ran.stdout.contains("it changes who has to approve: approval: 1 → none"), "{}", ran.stdout);
+    site.run(&["apply", "open.json"]).expect(1).says("nobody approved it");
+    assert_eq!(site.max("web"), Some(11));
+    approve(&site, "open.json", "zoe");
+    site.run(&["apply", "open.json"]).expect(0);
+    site.change("web.lua", &policy("web", 30));
+    site.run(&["apply"]).expect(0);
+    assert_eq!(site.max("web"), Some(30));
+}
+
+#[test]
+fn a_target_that_git_has_is_not_used() {
+    let site = Site::new();
+    site.run(&["apply"]).expect(0);
+    // A journal that comes by a commit would be taken up by the next run.
+    site.0.write("live/journal.json", b"{}");
+    site.git(&["add", "-f", "live/journal.json"]);
+    for args in [&["apply"][..], &["rollback"], &["drift"]] {
+        site.run(args).expect(64).says("live is in git: what is committed there would be trusted");
+    }
+    site.git(&["rm", "-q", "-f", "live/journal.json"]);
+    site.run(&["apply"]).expect(0);
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink("live", site.0.path().join("link")).unwrap();
+        site.run(&["apply", "--target", "directory:link/"]).expect(64).says("link is a link");
+    }
+}

@@ -145,6 +145,7 @@ impl Kubernetes {
         let mut live = Live {
             serial: generation.serial,
             commit: generation.origin.commit.clone(),
+            governed: generation.origin.governed.clone(),
             inventory: generation.inventory.clone(),
             hold: generation.hold.clone(),
             ..Live::default()
