@@ -120,6 +120,21 @@ pub fn settle(folder: &Path) -> io::Result<()> {
     })
 }
 
+/// A regular file with at most so many bytes; a link, a pipe or a device is none.
+pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    let about = std::fs::symlink_metadata(path)?;
+    if !about.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "it is no regular file"));
+    }
+    if about.len() > most {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            format!("it is larger than {} MiB", most >> 20),
+        ));
+    }
+    std::fs::read(path)
+}
+
 /// A file's contents replaced in one moment: whoever reads it sees the old or the new ones. The
 /// name beside it that is used on the way must be free for this.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {

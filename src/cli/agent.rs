@@ -25,7 +25,7 @@ const MAX_KEY: u64 = 256 << 10;
 /// A key that cannot be read or used, with what to do instead.
 pub fn sign(path: &Path, namespace: &str, message: &[u8]) -> Result<(PublicKey, String), Failure> {
     let shown = files::shown(path);
-    let bytes = files::read_limited(path, MAX_KEY)
+    let bytes = files::read_regular(path, MAX_KEY)
         .map_err(|why| Failure::usage(format!("cannot read the key {shown}: {why}")))?;
     let text = String::from_utf8(bytes).map_err(|_| Failure::usage(format!("{shown} is no SSH key")))?;
     let signature = if text.trim_start().starts_with("-----BEGIN") {

@@ -65,7 +65,7 @@ pub fn given(plan: &Path) -> Result<Vec<Given>, Failure> {
     }
     paths.sort();
     let one = |path: &PathBuf| {
-        let text = files::read_limited(path, MAX_SIGNATURE)
+        let text = files::read_regular(path, MAX_SIGNATURE)
             .map_err(|why| Failure::environment(format!("cannot read {}: {why}", files::shown(path))))?;
         Ok(Given { from: files::shown(path), text })
     };

@@ -154,6 +154,18 @@ pub fn read_limited(path: &Path, limit: u64) -> Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
+/// Reads a regular file, and nothing that may wait for a writer or never end.
+///
+/// # Errors
+/// As [`read_limited`]; where it is a pipe or a device.
+pub fn read_regular(path: &Path, limit: u64) -> Result<Vec<u8>, String> {
+    let about = std::fs::metadata(path).map_err(|e| said(&e))?;
+    if !about.is_file() && !about.is_dir() {
+        return Err("it is no regular file".into());
+    }
+    read_limited(path, limit)
+}
+
 /// Makes a source of a file's bytes.
 ///
 /// # Errors

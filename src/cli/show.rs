@@ -49,7 +49,7 @@ pub type Unread = (Box<Finding>, Source);
 /// Where the file cannot be read; inside, where it is no plan.
 pub fn read(path: &Path) -> Result<Result<Plan, Unread>, Failure> {
     let shown = files::shown(path);
-    let bytes = files::read_limited(path, plans::MAX_PLAN)
+    let bytes = files::read_regular(path, plans::MAX_PLAN)
         .map_err(|why| Failure::usage(format!("cannot read the plan {shown}: {why}")))?;
     let source = files::source(&shown, bytes).map_err(|finding| {
         Failure::usage(finding.message).hint("give a file that `luascale plan -o` wrote")

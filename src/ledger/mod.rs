@@ -22,6 +22,9 @@ const MOST_BYTES: u64 = 1 << 30;
 /// A sentence that says why it cannot be read.
 pub fn read(path: &Path) -> Result<Vec<u8>, String> {
     let cannot = |error: io::Error| format!("cannot read {}: {}", path.display(), disk::said(&error));
+    if std::fs::metadata(path).is_ok_and(|about| !about.is_file()) {
+        return Err(format!("cannot read {}: it is no regular file", path.display()));
+    }
     let mut file = match File::open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         other => other.map_err(cannot)?,
@@ -43,6 +46,9 @@ pub fn append(path: &Path, entry: Entry) -> Result<Head, String> {
     let cannot = |error: io::Error| format!("cannot write {}: {}", path.display(), disk::said(&error));
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         disk::folders(folder).map_err(cannot)?;
+    }
+    if std::fs::metadata(path).is_ok_and(|about| !about.is_file()) {
+        return Err(format!("cannot write {}: it is no regular file", path.display()));
     }
     let mut file = File::options().create(true).read(true).append(true).open(path).map_err(cannot)?;
     file.lock().map_err(cannot)?;

@@ -77,7 +77,7 @@ impl Directory {
     /// Those of [`Directory::open`].
     pub fn named(path: &Path, name: &str) -> Result<Directory, Error> {
         let mark = path.join("target.json");
-        let id = match std::fs::read(&mark) {
+        let id = match disk::read(&mark, 1 << 20) {
             Ok(bytes) => {
                 let read: Mark = serde_json::from_slice(&bytes).map_err(|error| {
                     Error::Damaged(format!("{} is not as it was written: {error}", mark.display()))

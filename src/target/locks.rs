@@ -55,7 +55,7 @@ impl Locks {
 
     fn stored(&self) -> Result<Stored, Error> {
         let path = self.file();
-        match std::fs::read(&path) {
+        match disk::read(&path, 1 << 20) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Stored::default()),
             Err(error) => Err(failed("read", &path)(error)),
             Ok(bytes) => {
