@@ -108,7 +108,9 @@ fn what_governs_a_target_is_kept_there() {
     site.git(&["rm", "-q", "-f", "allowed_signers"]);
     site.change("luascale.yaml", CONFIG);
     site.change("web.lua", &policy("web", 666));
-    for args in [&["apply"][..], &["apply", "--base", "HEAD"], &["apply", "--target", "directory:live"]] {
+    site.run(&["apply"]).expect(64).says("no commit in common");
+    let named = &["apply", "--base", "HEAD~1", "--target", "directory:live"][..];
+    for args in [&["apply", "--base", "HEAD"], &["apply", "--base", "HEAD~1"], named] {
         site.run(args).expect(1).says("needs the approval of 1 person").says("HEAD is not on main");
     }
     // Under another name, an author's key is not the one that was listed.

@@ -336,9 +336,11 @@ fn the_ledger_shows_what_was_done_and_where_it_was_changed() {
 fn a_target_that_is_none_is_said_so() {
     let site = Site::new();
     site.run(&["apply", "--target", "nomad"]).expect(64).says("no kind of target is named nomad");
-    site.run(&["apply", "--target", "directory:lib"])
+    site.run(&["apply", "--target", "directory:lib"]).expect(64).says("lib is in git");
+    site.0.write("other/notes.json", b"{}");
+    site.run(&["apply", "--target", "directory:other"])
         .expect(3)
-        .says("holds shared.lua, which luascale did not put there");
+        .says("holds notes.json, which luascale did not put there");
     site.change("luascale.yaml", "");
     // The configuration is the base's.
     site.run(&["apply"]).expect(0);
