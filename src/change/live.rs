@@ -127,9 +127,10 @@ impl Operation {
     /// `create`, `update` or `delete`.
     pub fn word(&self) -> &'static str {
         match (&self.before, &self.after) {
-            (None, _) => "create",
-            (_, Some(_)) => "update",
+            // Also where somebody took it away already: it goes from the inventory.
             (_, None) => "delete",
+            (None, Some(_)) => "create",
+            (Some(_), Some(_)) => "update",
         }
     }
 }

@@ -4,16 +4,22 @@ use super::bundle::Bundle;
 use super::live::{Hold, Live, Operation};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The operations that make `wanted` live, sorted by name.
+/// The operations that make `wanted` live, sorted by name: of what was applied and somebody took
+/// away or changed by hand too, for the inventory and the holds are of what was applied.
 pub fn operations(live: &Live, wanted: &BTreeMap<String, Bundle>) -> Vec<Operation> {
-    let ids: BTreeSet<&String> = live.policies.keys().chain(wanted.keys()).collect();
+    let known = live.policies.keys().chain(live.inventory.keys());
+    let ids: BTreeSet<&String> = known.chain(wanted.keys()).collect();
     let operation = |id: &String| Operation {
         id: id.clone(),
         before: live.digest(id).map(str::to_owned),
         replaced: live.policies.get(id).map(|policy| policy.bundle.clone()),
         after: wanted.get(id).cloned(),
     };
-    ids.into_iter().map(operation).filter(|operation| operation.before != operation.result()).collect()
+    let due = |operation: &Operation| {
+        let result = operation.result();
+        operation.before != result || live.inventory.get(&operation.id) != result.as_ref()
+    };
+    ids.into_iter().map(operation).filter(due).collect()
 }
 
 /// What is held once a rollback is done: each policy that it touches, against the version that
@@ -96,6 +102,21 @@ mod tests {
         assert_eq!(now.held("web", Some(&bundle("2").digest())), None);
         // And forth to what git has: nothing is held any more.
         assert_eq!(back(&now, three).hold, BTreeMap::new());
+    }
+
+    #[test]
+    fn what_was_taken_away_or_changed_by_hand_is_held_off_too() {
+        let mut drifted = live(2, &[("new", "1"), ("web", "2")], BTreeMap::new());
+        drifted.policies.remove("new");
+        let web = bundle("1");
+        drifted.policies.insert("web".into(), LivePolicy { digest: web.digest(), bundle: web });
+        let done = operations(&drifted, &policies(&[("old", "1"), ("web", "1")]));
+        let words: Vec<_> = done.iter().map(|o| (o.id.as_str(), o.word())).collect();
+        assert_eq!(words, [("new", "delete"), ("old", "create"), ("web", "update")]);
+        let hold = holds(&drifted, &done);
+        let from = |id: &str| hold.get(id).and_then(|hold| hold.from.clone());
+        assert_eq!((from("new"), from("old")), (Some(bundle("1").digest()), None));
+        assert_eq!(from("web"), Some(bundle("2").digest()));
     }
 
     #[test]

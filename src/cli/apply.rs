@@ -101,6 +101,7 @@ pub fn run(args: &Apply, terminal: &Terminal) -> Outcome {
             rollback_of: None,
             governed: Some(planning.governed.clone()),
         };
+        planning.clashes.warned.iter().for_each(|warned| terminal.say(&format!("warning: {warned}")));
         let done = delivery.deliver(origin, hold, operations, planning.live.serial)?;
         report.generation = done.outcome.generation.serial;
         report.ledger = done.head;
@@ -237,6 +238,8 @@ impl Asked<'_> {
             .filter(|refused| touched.contains(&refused.id.as_str()))
             .map(|refused| format!("the target refuses {}: {}", refused.id, refused.why))
             .collect();
+        let clashing = now.clashes.refused.iter().filter(|refused| touched.contains(&refused.id.as_str()));
+        why.extend(clashing.map(|refused| format!("{}: {}", refused.id, refused.why)));
         let mut policies = now.plan.policies.clone();
         policies.iter_mut().filter(|p| !touched.contains(&p.id.as_str())).for_each(|p| p.op = Op::None);
         let allowed = self.args.planning.allow_prune.or(self.kept.and_then(|kept| kept.allow_prune));

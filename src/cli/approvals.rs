@@ -6,7 +6,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "approvals are files beside the plan")]
 
-use super::args_plan::PlanningArgs;
+use super::args_plan::{HeldArgs, PlanningArgs};
 use super::configuration::Configuration;
 use super::failure::Failure;
 use super::files;
@@ -220,12 +220,8 @@ pub fn source(repo: &Repo, commit: Oid, path: &str) -> Result<Option<Source>, Fa
 /// when the plan is applied.
 pub fn told(plan: &Plan, file: &Path, terminal: &Terminal, now: Timestamp) {
     let judged = || -> Result<Option<Judged>, Failure> {
-        let args = PlanningArgs {
-            target: None,
-            base: plan.git.merge_base.clone(),
-            allow_prune: plan.allow_prune,
-            load_timeout: 1_000,
-        };
+        let held = HeldArgs { target: None, base: plan.git.merge_base.clone(), load_timeout: 1_000 };
+        let args = PlanningArgs { held, allow_prune: plan.allow_prune };
         let paths: Vec<PathBuf> = Vec::new();
         let request = Request { paths: &paths, args: &args, told: false, now };
         match planning::make(&request)? {

@@ -1,6 +1,6 @@
 //! What was typed after `apply`, `drift`, `rollback`, `unlock` and `ledger`. May import: everything.
 
-use super::args_plan::PlanningArgs;
+use super::args_plan::{HeldArgs, PlanningArgs};
 use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -56,7 +56,7 @@ pub struct Drift {
     pub paths: Vec<PathBuf>,
     /// How it is told what git has
     #[command(flatten)]
-    pub planning: PlanningArgs,
+    pub held: HeldArgs,
     /// Exit with 2 where something differs
     #[arg(long)]
     pub detailed_exitcode: bool,

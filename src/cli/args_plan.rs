@@ -4,10 +4,10 @@ use super::args::{SampleArgs, duration};
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
-/// How a plan is made: shared by the commands that make one.
+/// What git has and what is live: shared by the commands that hold one against the other.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Planning")]
-pub struct PlanningArgs {
+pub struct HeldArgs {
     /// The target: one of those under `apply:` in luascale.yaml by its kind, or a directory as
     /// directory:PATH [default: the only one under `apply:`]
     #[arg(long, value_name = "TARGET")]
@@ -16,12 +16,21 @@ pub struct PlanningArgs {
     /// read [default: the merge base with the default branch; on that branch the first parent]
     #[arg(long, value_name = "REV")]
     pub base: Option<String>,
-    /// Allow as many deletions, also where git has no policy left
-    #[arg(long, value_name = "N")]
-    pub allow_prune: Option<u32>,
     /// Longest time to load a file
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = duration)]
     pub load_timeout: u64,
+}
+
+/// How a plan is made: shared by the commands that make one.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Planning")]
+pub struct PlanningArgs {
+    /// Both sides
+    #[command(flatten)]
+    pub held: HeldArgs,
+    /// Allow as many deletions, also where git has no policy left
+    #[arg(long, value_name = "N")]
+    pub allow_prune: Option<u32>,
 }
 
 /// `luascale plan`.

@@ -61,8 +61,8 @@ pub fn run(args: &Ci, terminal: &Terminal) -> Outcome {
             .hint("commit the policies: what is looked at is a commit"));
     };
     let paths = revision::paths(&repo, &args.paths)?;
-    let limits = Limits { load_ms: args.planning.load_timeout, ..Limits::default() };
-    let base = planning::base(&repo, head, args.planning.base.as_deref());
+    let limits = Limits { load_ms: args.planning.held.load_timeout, ..Limits::default() };
+    let base = planning::base(&repo, head, args.planning.held.base.as_deref());
     let from = base.as_ref().ok().and_then(|base| base.commit);
     let parts = [
         check(&repo, from, head, &paths, limits, terminal)
@@ -195,6 +195,11 @@ fn plan(args: &Ci, terminal: &Terminal) -> Result<Part, Failure> {
         part.status = part.status.max(status::FINDINGS);
         part.hints.push(format!("the target refuses {}: {}", refused.id, refused.why));
     }
+    for refused in &planning.clashes.refused {
+        part.status = part.status.max(status::FINDINGS);
+        part.hints.push(format!("{}: {}", refused.id, refused.why));
+    }
+    part.hints.extend(planning.clashes.warned.iter().map(|warned| format!("warning: {warned}")));
     if let Some(prune) = &planning.prune {
         part.status = status::USAGE;
         part.hints.push(format!("{prune}; if that is meant, allow them by their number: --allow-prune N"));

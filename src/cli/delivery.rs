@@ -245,11 +245,37 @@ pub fn actor() -> String {
     if let Some(job) = env("CI_JOB_URL") {
         return format!("{} ({job})", env("GITLAB_USER_LOGIN").unwrap_or_else(|| "gitlab".into()));
     }
-    let user = env("USER").or_else(|| env("LOGNAME")).unwrap_or_else(|| "unknown".into());
+    let user = env("USER").or_else(|| env("LOGNAME")).or_else(account);
+    let user =
+        user.or_else(|| crate::git::user(std::path::Path::new("."))).unwrap_or_else(|| "unknown".into());
     match std::fs::read_to_string("/proc/sys/kernel/hostname") {
         Ok(host) => format!("{user}@{}", host.trim()),
         Err(_) => user,
     }
+}
+
+/// The name of the user that the process runs as, where the machine knows it.
+#[cfg(unix)]
+fn account() -> Option<String> {
+    let own = rustix::process::getuid().as_raw().to_string();
+    let all = std::fs::read_to_string("/etc/passwd").ok()?;
+    named(&all, &own)
+}
+
+/// Elsewhere the environment says it.
+#[cfg(not(unix))]
+fn account() -> Option<String> {
+    None
+}
+
+/// The name that a table of users (`name:password:number:…`) has for a number.
+#[cfg(unix)]
+fn named(table: &str, number: &str) -> Option<String> {
+    table.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next().filter(|name| !name.is_empty())?;
+        (fields.nth(1) == Some(number)).then(|| name.to_owned())
+    })
 }
 
 /// The machine, as long as it runs: processes of the same one see each other's locks on files.
@@ -283,4 +309,15 @@ fn heed(stop: &Arc<AtomicBool>) -> Result<(), Failure> {
 #[cfg(not(unix))]
 fn heed(_: &Arc<AtomicBool>) -> Result<(), Failure> {
     Ok(())
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    #[test]
+    fn a_user_without_an_environment_has_the_name_of_the_account() {
+        let table = "root:x:0:0:root:/root:/bin/sh\n:x:7:7::/:\nann:x:1000:1000::/home/ann:/bin/sh\nbroken\n";
+        assert_eq!(super::named(table, "1000").as_deref(), Some("ann"));
+        assert_eq!(super::named(table, "7"), None);
+        assert_eq!(super::named(table, "100"), None);
+    }
 }

@@ -3,6 +3,7 @@
 
 use super::Outcome;
 use super::args::{Drift, TextOrJson};
+use super::args_plan::PlanningArgs;
 use super::delivery;
 use super::failure::status;
 use super::planning::{self, Made, Request};
@@ -12,8 +13,9 @@ use crate::report::drift::{self as report, Report};
 
 /// Runs the command.
 pub fn run(args: &Drift, terminal: &Terminal) -> Outcome {
-    let request =
-        Request { paths: &args.paths, args: &args.planning, told: false, now: delivery::timestamp() };
+    // Nothing is deleted, so there is nothing to allow.
+    let planning = PlanningArgs { held: args.held.clone(), allow_prune: None };
+    let request = Request { paths: &args.paths, args: &planning, told: false, now: delivery::timestamp() };
     let planning = match planning::make(&request)? {
         Made::Planned(planning) => planning,
         Made::Broken(findings, sources) => {

@@ -11,6 +11,7 @@ mod cache;
 pub mod changed;
 mod check;
 mod ci;
+mod clash;
 pub mod compare;
 mod configuration;
 mod delivery;

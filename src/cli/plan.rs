@@ -50,13 +50,20 @@ pub fn objections(planning: &Planning, terminal: &Terminal) -> Option<u8> {
     for refused in &planning.refused {
         terminal.say(&format!("error: the target refuses {}: {}", refused.id, refused.why));
     }
+    for refused in &planning.clashes.refused {
+        terminal.say(&format!("error: {}: {}", refused.id, refused.why));
+    }
+    for warned in &planning.clashes.warned {
+        terminal.say(&format!("warning: {warned}"));
+    }
     if let Some(prune) = &planning.prune {
         let count = planning.plan.count(crate::change::plan::Op::Delete);
         let hint = format!("if that is meant, allow them by their number: --allow-prune {count}");
         terminal.say(&Failure::usage(prune.clone()).hint(hint).to_string());
         return Some(status::USAGE);
     }
-    (!planning.refused.is_empty()).then_some(status::FINDINGS)
+    let refused = planning.refused.iter().chain(&planning.clashes.refused).next();
+    refused.is_some().then_some(status::FINDINGS)
 }
 
 /// A plan in a format.

@@ -8,6 +8,7 @@
 
 use super::approvals::{self, Rules, Standing};
 use super::args_plan::PlanningArgs;
+use super::clash::{self, Clashes};
 use super::configuration::Configuration;
 use super::failure::Failure;
 use super::files;
@@ -64,6 +65,8 @@ pub struct Planning {
     pub refused: Vec<Refusal>,
     /// Why so many deletions are refused, in a sentence.
     pub prune: Option<String>,
+    /// Policies that would scale one target.
+    pub clashes: Clashes,
     /// What else is to be said, a sentence each.
     pub notes: Vec<String>,
     /// The policy root, from the repository's root on.
@@ -111,9 +114,9 @@ pub fn make_where(
         return Err(Failure::usage("there is no commit to plan yet")
             .hint("commit the policies: what is planned is a commit, never the work tree"));
     };
-    let base = base(&repo, head, request.args.base.as_deref())?;
+    let base = base(&repo, head, request.args.held.base.as_deref())?;
     let paths = revision::paths(&repo, request.paths)?;
-    let limits = Limits { load_ms: request.args.load_timeout, ..Limits::default() };
+    let limits = Limits { load_ms: request.args.held.load_timeout, ..Limits::default() };
     let scope = Scope { paths: &paths, only: None };
     let revision = revision::load(&repo, &Side::Commit(head), scope, limits, "HEAD")?;
     if !revision.is_sound() {
@@ -128,7 +131,7 @@ pub fn make_where(
     let nothing = config::Apply::default();
     let (from, apply) = configuration.apply().unwrap_or((&folder, &nothing));
     let top = repo.workdir().unwrap_or(repo.folder());
-    let opened = targets::open(request.args.target.as_deref(), apply, &top.join(from), top)?;
+    let opened = targets::open(request.args.held.target.as_deref(), apply, &top.join(from), top)?;
     let target = opened.target.as_ref();
     let live = target.live()?;
     let in_scope = |path: &str| {
@@ -141,6 +144,7 @@ pub fn make_where(
     let prune = plan::prune_refused(&policies, live.policies.len(), request.args.allow_prune);
     let operations = operations(&policies, &live, &revision);
     let refused = target.validate(&operations)?;
+    let clashes = clash::find(&policies, &live, &revision, limits)?;
     let identity = target.identity();
     let mut notes: Vec<String> = uncommitted(&repo, head, &paths).into_iter().collect();
     notes.extend(
@@ -193,6 +197,7 @@ pub fn make_where(
         operations,
         refused,
         prune,
+        clashes,
         notes,
         folder,
     }))))

@@ -8,11 +8,16 @@ use super::{Outcome, targets};
 use crate::change::chain::Did;
 use crate::change::rollback::{holds, operations};
 use crate::report::delivered::{self, Report};
-use crate::target::Origin;
+use crate::target::{Error, Origin};
+use std::collections::BTreeMap;
 
 /// Runs the command.
 pub fn run(args: &Rollback, terminal: &Terminal) -> Outcome {
     let opened = targets::configured(args.target.target.as_deref())?;
+    let lost = matches!(opened.target.live(), Err(Error::Lost { .. })) && args.to.is_some();
+    if lost {
+        opened.target.forgo();
+    }
     let (mut delivery, _) = Delivery::begin(&opened, &args.lock, terminal)?;
     let live = opened.target.live()?;
     let to = match args.to {
@@ -28,11 +33,16 @@ pub fn run(args: &Rollback, terminal: &Terminal) -> Outcome {
         }
     };
     let wanted = opened.target.generation(to).map_err(|error| {
-        let kept: Vec<u64> = opened.target.history().unwrap_or_default().iter().map(|g| g.serial).collect();
-        let failure = Failure::from(error);
-        match (kept.first(), kept.last()) {
-            (Some(first), Some(last)) => failure.hint(format!("kept are the generations {first} to {last}")),
-            _ => failure,
+        let failure = match error {
+            Error::Missing(_) => Failure::usage(error.to_string()),
+            error => Failure::from(error),
+        };
+        let kept = opened.target.history().unwrap_or_default().into_iter().map(|g| g.serial);
+        let whole = |serial: &u64| *serial != live.serial && opened.target.generation(*serial).is_ok();
+        let whole: Vec<u64> = kept.filter(whole).collect();
+        match whole.is_empty() {
+            true => failure.hint("there is no generation to go back to"),
+            false => failure.hint(format!("one can go back to {}", targets::ranges(&whole))),
         }
     })?;
     let operations = operations(&live, &wanted);
@@ -55,7 +65,8 @@ pub fn run(args: &Rollback, terminal: &Terminal) -> Outcome {
             governed: live.governed.clone(),
             ..Origin::default()
         };
-        let hold = holds(&live, &operations);
+        // What the one that is gone had is not known, so there is nothing to hold off.
+        let hold = if lost { BTreeMap::new() } else { holds(&live, &operations) };
         report.held = operations.iter().map(|o| o.id.clone()).filter(|id| hold.contains_key(id)).collect();
         let done = delivery.deliver(origin, hold, operations, live.serial)?;
         report.generation = done.outcome.generation.serial;
@@ -66,5 +77,11 @@ pub fn run(args: &Rollback, terminal: &Terminal) -> Outcome {
         TextOrJson::Json => delivered::json(&report),
     };
     terminal.print(&text, None)?;
+    if lost {
+        terminal.say(&format!(
+            "note: what generation {} had is not known, so nothing is held: the next apply makes live what git has",
+            live.serial
+        ));
+    }
     Ok(status::CLEAN)
 }

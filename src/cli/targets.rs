@@ -69,15 +69,22 @@ fn kubernetes(_: &config::Kubernetes, _: &Path) -> Result<Opened, Failure> {
 /// # Errors
 /// As [`open`]; a luascale.yaml that cannot be used.
 pub fn configured(asked: Option<&str>) -> Result<Opened, Failure> {
+    // A target that is named in full needs no luascale.yaml, so none can stand in the way.
+    if asked.and_then(|asked| asked.split_once(':')).is_some_and(|(_, path)| !path.is_empty()) {
+        return open(asked, &Apply::default(), Path::new("."), Path::new("."));
+    }
     for path in files::upward(Path::new("."), config::FILE_NAME) {
         let name = files::shown(&path);
+        let without = "or name the target itself, which needs no luascale.yaml: --target directory:PATH";
         let bytes = files::read_limited(&path, files::MAX_SOURCE)
-            .map_err(|why| Failure::usage(format!("cannot read {name}: {why}")))?;
-        let source = files::source(&name, bytes).map_err(|finding| Failure::usage(finding.message))?;
+            .map_err(|why| Failure::usage(format!("cannot read {name}: {why}")).hint(without))?;
+        let source =
+            files::source(&name, bytes).map_err(|finding| Failure::usage(finding.message).hint(without))?;
         let (config, findings) = config::parse(&source);
-        if let Some(finding) = findings.first().filter(|_| !asked.is_some_and(|asked| asked.contains(':'))) {
+        if let Some(finding) = findings.first() {
             return Err(Failure::usage(format!("{name} cannot be used: {}", finding.message))
-                .hint("luascale check shows all that is wrong in it"));
+                .hint("luascale check shows all that is wrong in it")
+                .hint(without));
         }
         if config.apply != Apply::default() {
             return open(asked, &config.apply, parent(&path), parent(&path));
@@ -107,6 +114,23 @@ fn directory(path: &Path, top: &Path) -> Result<Opened, Failure> {
     Ok(Opened { target: Box::new(target), ledger: Directory::ledger(&path) })
 }
 
+/// Numbers as people write them, ascending: `1 to 4, 6`.
+pub fn ranges(numbers: &[u64]) -> String {
+    let mut runs: Vec<(u64, u64)> = Vec::new();
+    for number in numbers {
+        match runs.last_mut() {
+            Some((_, last)) if last.checked_add(1) == Some(*number) => *last = *number,
+            _ => runs.push((*number, *number)),
+        }
+    }
+    let words = runs.iter().map(|(first, last)| match last - first {
+        0 => first.to_string(),
+        1 => format!("{first}, {last}"),
+        _ => format!("{first} to {last}"),
+    });
+    words.collect::<Vec<_>>().join(", ")
+}
+
 impl From<Error> for Failure {
     fn from(error: Error) -> Failure {
         let said = Failure::environment(error.to_string());
@@ -128,6 +152,10 @@ impl From<Error> for Failure {
             Error::Interrupted(id) => said
                 .hint("run `luascale apply` again to finish it")
                 .hint(format!("or leave it as it is: luascale unlock --id {id} --abandon")),
+            Error::Lost { kept, .. } if kept.is_empty() => said.hint("no generation is kept to go back to"),
+            Error::Lost { kept, .. } => said
+                .hint("luascale rollback --to N makes an earlier one live again")
+                .hint(format!("kept: {}", ranges(&kept))),
             Error::Missing(_) => said.hint("`luascale ledger show` lists what was applied"),
             _ => said,
         }

@@ -2,6 +2,7 @@
 
 use super::{Error, Repo, unreadable};
 use git2::{Oid, Sort};
+use std::path::Path;
 
 /// Most commits that are gone through: a change that has more is told to be too large.
 const MOST: usize = 10_000;
@@ -20,6 +21,14 @@ pub struct Written {
     pub address: String,
     /// The signature of the commit, as it is written there, where it has one.
     pub signature: Option<Vec<u8>>,
+}
+
+/// Who git says works in a folder: `user.name`, else `user.email`.
+pub fn user(folder: &Path) -> Option<String> {
+    let own = git2::Repository::discover(folder).and_then(|repo| repo.config());
+    let config = own.or_else(|_| git2::Config::open_default()).ok()?;
+    let one = |key: &str| config.get_string(key).ok().map(|name| name.trim().to_owned());
+    ["user.name", "user.email"].into_iter().filter_map(one).find(|name| !name.is_empty())
 }
 
 impl Repo {

@@ -13,7 +13,7 @@ mod snapshot;
 mod tracked;
 mod worktree;
 
-pub use authors::Written;
+pub use authors::{Written, user};
 pub use changes::{FileChange, Kind as ChangeKind};
 pub use git2::Oid;
 pub use range::Range;

@@ -1,7 +1,7 @@
 //! Ledgers, for people and programs. May import: siblings, `change`.
 
 use super::paint::{Tone, clean, inert, pad, width, wrap};
-use crate::change::chain::{Line, Verdict, short};
+use crate::change::chain::{Fault, Line, Verdict, short};
 use serde_json::json;
 
 /// What verifying a ledger came to.
@@ -12,6 +12,9 @@ pub fn verified(name: &str, verdict: &Verdict, columns: usize) -> String {
         let lines = if head.lines == 1 { "line" } else { "lines" };
         let whole = format!("{name} is whole: {} {lines}, the last one {}\n", head.lines, head.digest);
         return inert(Tone::Good.paint("ok ") + &whole);
+    }
+    if let (None, [Fault { line: 0, what }]) = (&verdict.head, verdict.faults.as_slice()) {
+        return inert(Tone::Bad.paint(&format!("{name}: {}", clean(what))) + "\n");
     }
     let count = verdict.faults.len();
     let mut out =

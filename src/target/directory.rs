@@ -28,6 +28,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 /// What this kind of target is called.
@@ -59,6 +60,8 @@ pub struct Directory {
     /// The generation that was live at the last write of this run: reading it once is enough, for
     /// its folder is named by the digest of its manifest.
     seen: Mutex<Option<(Generation, PathBuf)>>,
+    /// Whether a live generation that is gone counts as one without policies.
+    forgone: AtomicBool,
 }
 
 impl Directory {
@@ -98,7 +101,13 @@ impl Directory {
             Err(error) => return Err(failed("read", &mark)(error)),
         };
         let identity = Identity { kind: KIND.into(), id };
-        Ok(Directory { path: path.to_owned(), identity, locks: Locks::of(path), seen: Mutex::new(None) })
+        Ok(Directory {
+            path: path.to_owned(),
+            identity,
+            locks: Locks::of(path),
+            seen: Mutex::new(None),
+            forgone: AtomicBool::new(false),
+        })
     }
 
     /// Where the ledger lies.
@@ -126,7 +135,11 @@ impl Directory {
     fn live_folder(&self) -> Result<Option<PathBuf>, Error> {
         let link = self.current();
         let to = match std::fs::read_link(&link) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                // The first apply makes its generation before it is pointed at, under its journal.
+                let first = self.journal_file().exists() || generations::all(&self.generations())?.is_empty();
+                return if first && !self.is_forgone() { Ok(None) } else { self.lost("is gone") };
+            }
             Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
                 return Err(Error::Damaged(format!("{} is no link any more", link.display())));
             }
@@ -135,19 +148,39 @@ impl Directory {
         };
         let name = to.strip_prefix("generations").ok().and_then(Path::to_str).filter(|n| !n.contains('/'));
         let Some(name) = name.filter(|name| generations::number(name).is_some()) else {
-            return Err(Error::Damaged(format!(
-                "{} leads to {}, which is no generation",
-                link.display(),
-                to.display()
-            )));
+            return self.lost(&format!("leads to {}, which is no generation", to.display()));
         };
         Ok(Some(self.generations().join(name)))
     }
 
     /// The generation that is live and its folder; none where nothing was ever applied.
     fn live_generation(&self) -> Result<Option<(Generation, PathBuf)>, Error> {
-        let read = |folder: PathBuf| Ok((generations::read(&folder)?, folder));
-        self.live_folder()?.map(read).transpose()
+        let Some(folder) = self.live_folder()? else { return Ok(None) };
+        if folder.join(MANIFEST).exists() {
+            return Ok(Some((generations::read(&folder)?, folder)));
+        }
+        let name = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        self.lost(&format!("leads to generations/{name}, which is gone"))?;
+        let serial = generations::number(&name).into_iter().chain(self.kept()?).max().unwrap_or_default();
+        Ok(Some((Generation::gone(serial), folder)))
+    }
+
+    fn is_forgone(&self) -> bool {
+        self.forgone.load(Ordering::Relaxed)
+    }
+
+    /// The numbers of the generations that are there.
+    fn kept(&self) -> Result<Vec<u64>, Error> {
+        Ok(generations::all(&self.generations())?.into_iter().map(|(number, _)| number).collect())
+    }
+
+    /// The folder that stands for a live generation that is gone, where that was agreed to.
+    fn lost(&self, why: &str) -> Result<Option<PathBuf>, Error> {
+        if self.is_forgone() {
+            return Ok(Some(self.generations().join("gone")));
+        }
+        let what = format!("{} {why}", self.current().display());
+        Err(Error::Lost { what, kept: self.kept()? })
     }
 
     /// Digest of a policy as it is live.
@@ -170,6 +203,10 @@ impl Directory {
             hold: generation.hold.clone(),
             ..Live::default()
         };
+        live.foreign = self.beside()?;
+        if !folder.join(MANIFEST).exists() {
+            return Ok(live);
+        }
         let mut own = vec![MANIFEST.to_owned()];
         for id in generation.inventory.keys() {
             let name = folder_of(id);
@@ -186,6 +223,20 @@ impl Directory {
         }
         live.foreign.sort();
         Ok(live)
+    }
+
+    /// What lies in the directory beside what luascale put there. Names with a dot before them are
+    /// others' business: version control, file systems, editors.
+    fn beside(&self) -> Result<Vec<String>, Error> {
+        let own = ["target.json", "journal.json", "ledger.jsonl", "generations", "current"];
+        let mut found = Vec::new();
+        for entry in std::fs::read_dir(&self.path).map_err(failed("read", &self.path))? {
+            let name = entry.map_err(failed("read", &self.path))?.file_name().to_string_lossy().into_owned();
+            if !name.starts_with('.') && !own.contains(&name.as_str()) {
+                found.push(name);
+            }
+        }
+        Ok(found)
     }
 
     /// Whether the lock is ours and the journal is the one that is written down; then does it.
@@ -429,6 +480,10 @@ impl Target for Directory {
             .filter(|(number, _)| *number <= live)
             .map(|(_, folder)| generations::read(&folder))
             .collect()
+    }
+
+    fn forgo(&self) {
+        self.forgone.store(true, Ordering::Relaxed);
     }
 
     fn generation(&self, serial: u64) -> Result<BTreeMap<String, Bundle>, Error> {

@@ -114,6 +114,10 @@ pub trait Target {
     /// Where it cannot be reached or read.
     fn history(&self) -> Result<Vec<Generation>, Error>;
 
+    /// From now on takes a live generation that is gone ([`Error::Lost`]) for one without policies, so
+    /// that an earlier one can be made live in its place.
+    fn forgo(&self) {}
+
     /// The policies of a generation.
     ///
     /// # Errors
@@ -195,6 +199,21 @@ pub struct Generation {
     pub ledger: Option<Head>,
 }
 
+impl Generation {
+    /// What stands for a generation of which nothing but the number is left.
+    fn gone(serial: u64) -> Generation {
+        Generation {
+            serial,
+            run: String::new(),
+            made: Time(0),
+            origin: Origin::default(),
+            hold: BTreeMap::new(),
+            inventory: BTreeMap::new(),
+            ledger: None,
+        }
+    }
+}
+
 /// What the target would refuse, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {
@@ -236,6 +255,14 @@ pub enum Error {
     /// The target refuses a policy.
     #[error("{}: {}", .0.id, .0.why)]
     Refused(Refusal),
+    /// The live generation is gone: what leads to it leads nowhere.
+    #[error("{what}")]
+    Lost {
+        /// One sentence.
+        what: String,
+        /// The generations that are still there, the oldest first.
+        kept: Vec<u64>,
+    },
     /// There is no such generation.
     #[error("generation {0} is not kept")]
     Missing(u64),
