@@ -253,7 +253,9 @@ fn signatures_go_both_ways_with_ssh_keygen() {
         assert!(signed, "{name}: {said}");
         std::fs::rename(repository.0.path().join("digest.sig"), folder.join("ann.sig")).unwrap();
         let ran = repository.run(&["show", "plan.json"]).expect(0);
-        assert!(ran.stderr.contains("approved: 1 of 1"), "{name}: {}", ran.stderr);
+        assert!(ran.stdout.contains("\napproved: 1 of 1\n  by ann@example.com"), "{name}: {}", ran.stdout);
+        let ran = repository.run(&["show", "plan.json", "--format", "markdown"]).expect(0);
+        assert!(ran.stdout.contains("\n**approved: 1 of 1**\n"), "{name}: {}", ran.stdout);
         // Made for something else.
         let (signed, _) =
             keygen(repository.0.path(), &["-Y", "sign", "-q", "-n", "git", "-f", &private, "digest"], "");
@@ -261,9 +263,9 @@ fn signatures_go_both_ways_with_ssh_keygen() {
         std::fs::rename(repository.0.path().join("digest.sig"), folder.join("ann.sig")).unwrap();
         let ran = repository.run(&["show", "plan.json"]).expect(0);
         assert!(
-            ran.stderr.contains("not approved: 0 of 1") && ran.stderr.contains("namespace git"),
+            ran.stdout.contains("not approved: 0 of 1") && ran.stdout.contains("namespace git"),
             "{}",
-            ran.stderr
+            ran.stdout
         );
     }
 }
@@ -335,7 +337,15 @@ fn whose_approval_does_not_count_is_told_why() {
     repository.write("web.lua", &policy("web", 10));
     repository.commit("add web");
     repository.plan();
-    let approve = |key: &str| repository.run(&["approve", "plan.json", "--key", key]).expect(0).stderr;
+    let approve = |key: &str| {
+        // The verdict first, and in the exit status.
+        let counts = key == ann.0 && repository.git(&["log", "-1", "--format=%B"]).trim() == "add web";
+        let said =
+            repository.run(&["approve", "plan.json", "--key", key]).expect(u8::from(!counts).into()).stderr;
+        let first = if counts { "approved by SHA256:" } else { "this approval does not count: " };
+        assert!(said.starts_with(first) && (counts || said.contains("written all the same")), "{said}");
+        said
+    };
     let said = approve(&bob.0);
     assert!(said.contains("author's own approval does not count") && said.contains("0 of 1"), "{said}");
     let said = approve(&eve.0);
@@ -352,7 +362,7 @@ fn whose_approval_does_not_count_is_told_why() {
     repository.write("web.lua", &policy("web", 11));
     repository.git(&["commit", "-q", "-a", "--amend", "--no-edit"]);
     repository.plan();
-    let said = repository.run(&["show", "plan.json"]).expect(0).stderr;
+    let said = repository.run(&["show", "plan.json"]).expect(0).stdout;
     assert!(said.contains("not approved: 0 of 1") && said.contains("does not sign these changes"), "{said}");
     // Whoever is named as an author of a commit wrote it too.
     repository.git(&["commit", "-q", "--allow-empty", "-m", "more\n\nCo-authored-by: Ann <ann@example.com>"]);
@@ -418,6 +428,9 @@ fn one_step_of_a_pipeline_checks_compares_and_plans() {
     assert!(read("diff.md").contains("replicas.max"), "{}", read("diff.md"));
     assert!(read("summary.md").starts_with("## luascale: clean"), "{}", read("summary.md"));
     assert_eq!(read("summary.txt"), ran.stdout);
+    for name in ["check.txt", "check.md"] {
+        assert!(read(name).contains("1 file"), "{name}: {}", read(name));
+    }
     assert!(read("diff.html").contains("<html"));
     repository.run(&["show", "reports/plan.json"]).expect(0);
     // What does not load fails the step, and no plan of an earlier run is left to be applied.
@@ -461,7 +474,7 @@ fn who_merges_may_approve_and_who_has_a_hand_in_it_may_not() {
     };
     let approve = |repository: &Repository, key: &str| {
         repository.plan();
-        repository.run(&["approve", "plan.json", "--key", key]).expect(0).stderr
+        repository.run(&["approve", "plan.json", "--key", key]).stderr
     };
     let plain = start();
     plain.git_as("ann", &["merge", "-q", "--no-ff", "-m", "merge", "change"]);
@@ -497,7 +510,7 @@ fn apply_takes_no_approval_that_does_not_count() {
     repository.write("web.lua", &policy("web", 10));
     repository.commit("add web");
     repository.plan();
-    let approve = |key: &str| repository.run(&["approve", "plan.json", "--key", key]).expect(0).stderr;
+    let approve = |key: &str| repository.run(&["approve", "plan.json", "--key", key]).stderr;
     let apply = || repository.run(&["apply", "plan.json"]);
     let refused = |why: &str| {
         let ran = apply().expect(1);
@@ -507,6 +520,7 @@ fn apply_takes_no_approval_that_does_not_count() {
     refused("nobody approved it");
     approve(&bob.0);
     refused("author's own approval does not count");
+    refused("and no approval counts");
     approve(&eve.0);
     refused("is not among the signers of the base");
     approve(&ann.0);
@@ -520,7 +534,11 @@ fn apply_takes_no_approval_that_does_not_count() {
     repository.commit("raise it");
     repository.git(&["clean", "-q", "-x", "-f", "-d", "plan.json.approvals"]);
     let ran = repository.run(&["plan", "-o", "plan.json"]).expect(0);
-    assert!(ran.stdout.contains("replicas.max: up to 1 more replica"), "{}", ran.stdout);
+    assert!(
+        ran.stdout.contains("replicas.max: 10 → 11; loosens, cost: up to 1 more replica"),
+        "{}",
+        ran.stdout
+    );
     approve(&eve.0);
     refused("was added to the signers by this very change");
     approve(&ann.0);

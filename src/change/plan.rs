@@ -6,7 +6,7 @@ use super::canonical::{canonical, is_sha256, sha256};
 use super::governed::Altered;
 use crate::model::Finding;
 use crate::model::finding::did_you_mean;
-use crate::text::{LineIndex, Source, Span};
+use crate::text::Source;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -161,6 +161,12 @@ pub struct Meaning {
     /// `tightens`, `loosens`, `cost`, `availability`, `effects` or `cosmetic`; `new` and `gone` of a
     /// policy that comes or goes.
     pub class: String,
+    /// All that it is about, the weightiest first; plans of the first days have none.
+    #[serde(default)]
+    pub classes: Vec<String>,
+    /// What stood there and what stands there now, as `diff` writes it: `0.7 → 0.6`.
+    #[serde(default)]
+    pub change: Option<String>,
     /// In words.
     pub text: String,
 }
@@ -321,14 +327,11 @@ impl Plan {
 /// plan does not have.
 pub fn parse(source: &Source) -> Result<Plan, Box<Finding>> {
     let name = &source.name;
+    // A plan is one line, and it is no help to see all of it: the finding points at none.
+    let whole = |message: String, help: &str| Box::new(Finding::error("bad-plan", message).help(help));
     let value: Value = serde_json::from_str(&source.text).map_err(|error| {
-        let place = place(source, &error);
-        let finding = Finding::error("bad-plan", format!("{name} is no JSON: {}", plain(&error)));
-        Box::new(finding.at(source, place, "here").help("give a file that `luascale plan -o` wrote"))
+        whole(format!("{name} is no JSON: {error}"), "give a file that `luascale plan -o` wrote")
     })?;
-    let whole = |message: String, help: &str| {
-        Box::new(Finding::error("bad-plan", message).at(source, Span::default(), "").help(help))
-    };
     let again = "make a new one with `luascale plan -o`";
     match value.get("format").and_then(Value::as_str) {
         Some(FORMAT) => {}
@@ -356,9 +359,8 @@ pub fn parse(source: &Source) -> Result<Plan, Box<Finding>> {
         return Err(whole(message, again));
     }
     let plan: Plan = serde_json::from_str(&source.text).map_err(|error| {
-        let message = format!("{name} is no plan that this version can read: {}", plain(&error));
-        let finding = Finding::error("bad-plan", message).at(source, place(source, &error), "here");
-        Box::new(finding.help(near(&error).unwrap_or_else(|| again.to_owned())))
+        let message = format!("{name} is no plan that this version can read: {error}");
+        whole(message, &near(&error).unwrap_or_else(|| again.to_owned()))
     })?;
     if plan.changes_digest != changes_digest(&plan.target, &plan.policies, plan.approval.as_ref()) {
         return Err(whole(format!("{name} has a changes_digest that is not that of its changes"), again));
@@ -369,22 +371,6 @@ pub fn parse(source: &Source) -> Result<Plan, Box<Finding>> {
         }
     }
     Ok(plan)
-}
-
-/// What an error of the parser says, without the place, which is told by a label.
-fn plain(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    text.rsplit_once(" at line ").map_or(text.clone(), |(what, _)| what.to_owned())
-}
-
-fn place(source: &Source, error: &serde_json::Error) -> Span {
-    let lines = LineIndex::new(&source.text);
-    let start = lines.start(error.line().saturating_sub(1)).unwrap_or_default() as usize;
-    let mut at = (start + error.column().saturating_sub(1)).min(source.text.len());
-    while !source.text.is_char_boundary(at) {
-        at -= 1;
-    }
-    Span::new(at, at)
 }
 
 /// The key that was meant, where an error names one that is unknown.

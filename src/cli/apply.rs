@@ -13,19 +13,24 @@ use crate::change::chain::Did;
 use crate::change::plan::{self, Op, Plan};
 use crate::change::rollback::kept;
 use crate::change::stale::{self, Agreement, short};
-use crate::git::Repo;
 use crate::report::delivered::{self, Report};
 use crate::target::{Operation, Origin};
 use std::path::{Path, PathBuf};
 
 /// Runs the command.
 pub fn run(args: &Apply, terminal: &Terminal) -> Outcome {
-    let kept = match args.plan.as_deref().map(show::read).transpose()? {
+    // A folder is the policy root that is planned, a file a plan that was made.
+    let (folder, file) = match args.plan.as_deref() {
+        Some(path) if path.is_dir() => (Some(path.to_owned()), None),
+        other => (None, other),
+    };
+    let kept = match file.map(show::read).transpose()? {
         Some(Err((finding, source))) => return Ok(show::unread(&finding, source, terminal)),
         Some(Ok(plan)) => Some(plan),
         None => None,
     };
-    let paths = kept.as_ref().map_or(Ok(Vec::new()), scope)?;
+    let asked: Vec<PathBuf> = folder.into_iter().collect();
+    let paths = kept.as_ref().map_or_else(|| planning::scope(&asked), planning::scope_of)?;
     let mut planning_args = args.planning.clone();
     let allowed = kept.as_ref().and_then(|plan| plan.allow_prune);
     planning_args.allow_prune = planning_args.allow_prune.or(allowed);
@@ -46,7 +51,7 @@ pub fn run(args: &Apply, terminal: &Terminal) -> Outcome {
         }
     };
     // What is refused for good is refused before anybody has to wait for a lock.
-    let asked = Asked { args, kept: kept.as_ref() };
+    let asked = Asked { args, file, kept: kept.as_ref() };
     if let Next::Refused(why) = asked.next(&first)? {
         return Ok(refused(&why, &first, terminal));
     }
@@ -117,13 +122,6 @@ pub fn run(args: &Apply, terminal: &Terminal) -> Outcome {
     Ok(status::CLEAN)
 }
 
-/// The paths of a plan, from where the command runs.
-fn scope(plan: &Plan) -> Result<Vec<PathBuf>, Failure> {
-    let repo = Repo::discover(Path::new("."))?;
-    let root = repo.workdir().unwrap_or(Path::new(".")).to_owned();
-    Ok(plan.scope.iter().map(|path| root.join(path)).collect())
-}
-
 /// What is to happen.
 enum Next {
     /// Nothing may be done: why, a sentence each.
@@ -137,6 +135,7 @@ enum Next {
 /// What was asked for.
 struct Asked<'a> {
     args: &'a Apply,
+    file: Option<&'a Path>,
     kept: Option<&'a Plan>,
 }
 
@@ -171,7 +170,7 @@ impl Asked<'_> {
         why.extend(off_branch(now)?);
         // What part of a plan was done already needs no approval; what was approved is the whole.
         let digest = self.kept.map_or(&now.plan.changes_digest, |kept| &kept.changes_digest);
-        let judged = match self.args.plan.as_deref() {
+        let judged = match self.file {
             Some(file) => now.verdict(digest, file, time)?,
             None => {
                 let standing = now.standing()?;
@@ -179,7 +178,7 @@ impl Asked<'_> {
                 Judged { verdict, standing }
             }
         };
-        why.extend(unapproved(&judged, self.args.plan.is_some()));
+        why.extend(unapproved(&judged, self.file.is_some()));
         Ok(if why.is_empty() { Next::Due(operations, Box::new(judged)) } else { Next::Refused(why) })
     }
 
@@ -312,6 +311,7 @@ fn unapproved(judged: &Judged, planned: bool) -> Vec<String> {
     }
     let people = if verdict.needed == 1 { "1 person" } else { &format!("{} people", verdict.needed) };
     let given = match verdict.approvals.len() {
+        0 if !verdict.refused.is_empty() => "no approval counts".to_owned(),
         0 => "nobody approved it".to_owned(),
         n => format!("{n} approved it"),
     };

@@ -18,7 +18,6 @@ use crate::change::governed::Governed;
 use crate::change::signers::{self, Signer};
 use crate::git::{self, Oid, Repo, Side};
 use crate::model::Finding;
-use crate::report;
 use crate::text::Source;
 use jiff::Timestamp;
 use ssh_key::{HashAlg, PublicKey, SshSig};
@@ -132,10 +131,16 @@ impl Rules<'_> {
         let head = at(self.configuration, Some(self.head))?.unwrap_or_default();
         let lack = base.is_none().then(|| match self.base {
             None => {
-                "there is no commit before the change, so nobody is known who could approve it".to_owned()
+                "there is no commit before the change, so nobody is known who could approve it; signers count from the \
+                 commit after theirs on: commit once more, or luascale.yaml and the signers before the policies"
+                    .to_owned()
             }
             Some(commit) => {
-                format!("{} has no list of allowed_signers, so nobody can approve", git::short(commit))
+                format!(
+                    "{} has no list of allowed_signers, so nobody can approve; signers count from the change after the one that \
+                     adds them",
+                    git::short(commit)
+                )
             }
         });
         let mut signers = base.unwrap_or_default();
@@ -216,27 +221,30 @@ pub fn source(repo: &Repo, commit: Oid, path: &str) -> Result<Option<Source>, Fa
     Ok(Some(read))
 }
 
-/// Says how the approvals beside a plan stand, as far as that can be told from here: it is judged
-/// when the plan is applied.
-pub fn told(plan: &Plan, file: &Path, terminal: &Terminal, now: Timestamp) {
-    let judged = || -> Result<Option<Judged>, Failure> {
-        let held = HeldArgs { target: None, base: plan.git.merge_base.clone(), load_timeout: 1_000 };
-        let args = PlanningArgs { held, allow_prune: plan.allow_prune };
-        let paths: Vec<PathBuf> = Vec::new();
-        let request = Request { paths: &paths, args: &args, told: false, now };
-        match planning::make(&request)? {
-            Made::Planned(planning) => planning.verdict(&plan.changes_digest, file, now).map(Some),
-            Made::Broken(..) => Ok(None),
-        }
+/// How the approvals beside a plan stand, as far as that can be told from here: it is judged when
+/// the plan is applied. Gives nothing where the policies here do not load.
+///
+/// # Errors
+/// Where the repository, the target or an approval cannot be read.
+pub fn judged(plan: &Plan, file: &Path, now: Timestamp) -> Result<Option<Judged>, Failure> {
+    let args = PlanningArgs {
+        held: HeldArgs { target: None, base: plan.git.merge_base.clone(), load_timeout: 1_000 },
+        allow_prune: plan.allow_prune,
     };
-    match judged() {
+    let paths = planning::scope_of(plan)?;
+    let request = Request { paths: &paths, args: &args, told: false, now };
+    match planning::make(&request)? {
+        Made::Planned(planning) => planning.verdict(&plan.changes_digest, file, now).map(Some),
+        Made::Broken(..) => Ok(None),
+    }
+}
+
+/// What is wrong with the signers, and what keeps approvals from being judged here.
+pub fn told(judged: &Result<Option<Judged>, Failure>, terminal: &Terminal) {
+    match judged {
         Ok(Some(judged)) => {
-            terminal.findings(
-                &judged.standing.findings.0,
-                &judged.standing.findings.1,
-                &terminal.layout(false, false),
-            );
-            terminal.tell(report::plan::approvals(&judged.verdict).trim_end());
+            let (findings, sources) = &judged.standing.findings;
+            terminal.findings(findings, sources, &terminal.layout(false, false));
             judged.standing.lack.iter().for_each(|lack| terminal.say(&format!("note: {lack}")));
         }
         Ok(None) => {

@@ -4,6 +4,7 @@
 
 use super::args_plan::Approve;
 use super::failure::{Failure, status};
+use super::planning::Judged;
 use super::terminal::Terminal;
 use super::{Outcome, agent, approvals, files, show};
 use crate::change::approval;
@@ -27,7 +28,6 @@ pub fn run(args: &Approve, terminal: &Terminal) -> Outcome {
     let message = approval::message(&plan.changes_digest);
     let (key, signature) = agent::sign(&args.key, approval::NAMESPACE, &message)?;
     let fingerprint = key.fingerprint(HashAlg::Sha256).to_string();
-    terminal.print(&report::plan::text(&plan, &terminal.layout(false, false)), None)?;
     let folder = approvals::folder(&args.plan);
     // The fingerprint's letters that a path would take for its own become others.
     let name: String = fingerprint
@@ -40,7 +40,26 @@ pub fn run(args: &Approve, terminal: &Terminal) -> Outcome {
     std::fs::create_dir_all(&folder)
         .and_then(|()| std::fs::write(&path, signature))
         .map_err(|e| Failure::environment(format!("cannot write {}: {e}", files::shown(&path))))?;
-    terminal.say(&format!("approved by {fingerprint}: wrote {}", files::shown(&path)));
-    approvals::told(&plan, &args.plan, terminal, Timestamp::now());
-    Ok(status::CLEAN)
+    let shown = files::shown(&path);
+    let judged = approvals::judged(&plan, &args.plan, Timestamp::now());
+    let mut ends = status::CLEAN;
+    match &judged {
+        Ok(Some(Judged { verdict, .. })) => {
+            // Whether this one counts is what whoever signed has to know first.
+            let refused = verdict.refused.iter().find(|refused| refused.from == shown);
+            match refused.filter(|_| verdict.needed > 0) {
+                Some(refused) => {
+                    ends = status::FINDINGS;
+                    terminal.say(&format!("this approval does not count: {}", refused.why));
+                    terminal.say(&format!("it was written all the same: {shown}"));
+                }
+                None => terminal.say(&format!("approved by {fingerprint}: wrote {shown}")),
+            }
+            terminal.tell(report::plan::approvals(verdict).trim_end());
+        }
+        _ => terminal.say(&format!("signed by {fingerprint}: wrote {shown}")),
+    }
+    approvals::told(&judged, terminal);
+    terminal.print(&report::plan::text(&plan, &terminal.layout(false, false)), None)?;
+    Ok(ends)
 }

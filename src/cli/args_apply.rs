@@ -34,8 +34,8 @@ pub enum TextOrJson {
 #[derive(Debug, Args)]
 pub struct Apply {
     /// A plan that `luascale plan -o` wrote, and that was approved: exactly what it changes is
-    /// done, or nothing [default: plan, and do it]
-    #[arg(value_name = "PLAN")]
+    /// done, or nothing; or a folder: the policy root to plan and apply [default: plan, and do it]
+    #[arg(value_name = "PLAN|ROOT")]
     pub plan: Option<PathBuf>,
     /// How it is planned again
     #[command(flatten)]

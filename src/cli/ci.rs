@@ -60,7 +60,8 @@ pub fn run(args: &Ci, terminal: &Terminal) -> Outcome {
         return Err(Failure::usage("there is no commit yet")
             .hint("commit the policies: what is looked at is a commit"));
     };
-    let paths = revision::paths(&repo, &args.paths)?;
+    let asked = planning::scope(&args.paths)?;
+    let paths = revision::paths(&repo, &asked)?;
     let limits = Limits { load_ms: args.planning.held.load_timeout, ..Limits::default() };
     let base = planning::base(&repo, head, args.planning.held.base.as_deref());
     let from = base.as_ref().ok().and_then(|base| base.commit);
@@ -84,7 +85,7 @@ pub fn run(args: &Ci, terminal: &Terminal) -> Outcome {
         },
         match &base {
             Err(failure) => Part { hints: Vec::new(), ..Part::failed("plan", failure.clone()) },
-            Ok(_) => plan(args, terminal).unwrap_or_else(|failure| Part::failed("plan", failure)),
+            Ok(_) => plan(args, &asked, terminal).unwrap_or_else(|failure| Part::failed("plan", failure)),
         },
     ];
     let status = parts.iter().map(|part| part.status).max().unwrap_or(status::CLEAN);
@@ -173,9 +174,8 @@ fn told(comparison: &Comparison, terminal: &Terminal) -> Part {
     }
 }
 
-fn plan(args: &Ci, terminal: &Terminal) -> Result<Part, Failure> {
-    let request =
-        Request { paths: &args.paths, args: &args.planning, told: true, now: jiff::Timestamp::now() };
+fn plan(args: &Ci, paths: &[PathBuf], terminal: &Terminal) -> Result<Part, Failure> {
+    let request = Request { paths, args: &args.planning, told: true, now: jiff::Timestamp::now() };
     let planning: Box<Planning> = match planning::make_where(&request, &|base| base.apply().is_some())? {
         Some(Made::Planned(planning)) => planning,
         Some(Made::Broken(..)) => {
@@ -202,7 +202,9 @@ fn plan(args: &Ci, terminal: &Terminal) -> Result<Part, Failure> {
     part.hints.extend(planning.clashes.warned.iter().map(|warned| format!("warning: {warned}")));
     if let Some(prune) = &planning.prune {
         part.status = status::USAGE;
-        part.hints.push(format!("{prune}; if that is meant, allow them by their number: --allow-prune N"));
+        part.said.clone_from(prune);
+        let count = planning.plan.count(crate::change::plan::Op::Delete);
+        part.hints.push(format!("if that is meant, allow them by their number: --allow-prune {count}"));
         // What may not be applied is no plan to approve.
         part.files.clear();
     }
@@ -210,18 +212,19 @@ fn plan(args: &Ci, terminal: &Terminal) -> Result<Part, Failure> {
 }
 
 /// What it came to, in words.
-fn verdict(status: u8) -> &'static str {
-    match status {
-        status::CLEAN => "clean",
-        status::FINDINGS => "findings",
-        status::ENVIRONMENT => "the environment failed",
-        status::USAGE => "usage or configuration",
-        _ => "a bug of luascale",
+fn verdict(parts: &[Part], status: u8) -> String {
+    match (status, parts.iter().find(|part| part.status == status)) {
+        (status::CLEAN, _) => "clean".to_owned(),
+        (status::FINDINGS, _) => "findings".to_owned(),
+        // The cause, and not the kind of it.
+        (_, Some(part)) => format!("no {}: {}", part.name, part.said),
+        (_, None) => "a bug of luascale".to_owned(),
     }
 }
 
 fn summary(parts: &[Part], status: u8, head: String) -> String {
-    let mut out = format!("luascale at {head}: {} (exit status {status})\n\n", verdict(status));
+    let mut out =
+        format!("luascale at {head}: {} (exit status {status})\n\n", report::safe(&verdict(parts, status)));
     for part in parts {
         let mark = if part.status == status::CLEAN { "ok  " } else { "FAIL" };
         out.push_str(&format!("{mark} {:5}  {}\n", part.name, report::safe(&part.said)));
@@ -235,7 +238,8 @@ fn summary(parts: &[Part], status: u8, head: String) -> String {
 
 fn summary_markdown(parts: &[Part], status: u8, head: &str) -> String {
     let word = report::markdown::words;
-    let mut out = format!("## luascale: {}\n\nOf `{head}`.\n\n| | | |\n|-|-|-|\n", verdict(status));
+    let mut out =
+        format!("## luascale: {}\n\nOf `{head}`.\n\n| | | |\n|-|-|-|\n", word(&verdict(parts, status)));
     for part in parts {
         let mark = if part.status == status::CLEAN { "✅" } else { "❌" };
         let hints: String = part.hints.iter().map(|hint| format!("<br>{}", word(hint))).collect();
@@ -261,8 +265,15 @@ fn write(folder: &Path, parts: &[Part], text: &str, markdown: &str) -> Result<()
     let mut all =
         vec![("summary.txt".to_owned(), plain(text)), ("summary.md".to_owned(), markdown.to_owned())];
     for part in parts {
-        all.push((format!("{}.txt", part.name), plain(&part.text)));
-        all.push((format!("{}.md", part.name), part.markdown.clone()));
+        // Where there is nothing to show, what came of it is said: an empty file looks like a fault.
+        let none = |text: &str| text.trim().is_empty();
+        let said = format!("{}\n", report::safe(&part.said));
+        all.push((format!("{}.txt", part.name), if none(&part.text) { said } else { plain(&part.text) }));
+        let said = format!("{}\n", report::markdown::words(&part.said));
+        all.push((
+            format!("{}.md", part.name),
+            if none(&part.markdown) { said } else { part.markdown.clone() },
+        ));
         all.extend(part.files.iter().map(|(name, text)| ((*name).to_owned(), text.clone())));
     }
     for (name, text) in all {

@@ -15,7 +15,8 @@ use crate::report::drift::{self as report, Report};
 pub fn run(args: &Drift, terminal: &Terminal) -> Outcome {
     // Nothing is deleted, so there is nothing to allow.
     let planning = PlanningArgs { held: args.held.clone(), allow_prune: None };
-    let request = Request { paths: &args.paths, args: &planning, told: false, now: delivery::timestamp() };
+    let paths = planning::scope(&args.paths)?;
+    let request = Request { paths: &paths, args: &planning, told: false, now: delivery::timestamp() };
     let planning = match planning::make(&request)? {
         Made::Planned(planning) => planning,
         Made::Broken(findings, sources) => {
@@ -32,8 +33,7 @@ pub fn run(args: &Drift, terminal: &Terminal) -> Outcome {
         .iter()
         .filter_map(|policy| Some((policy.id.clone(), policy.after.clone()?)))
         .collect();
-    let in_scope =
-        |id: &str| args.paths.is_empty() || planning.plan.policies.iter().any(|policy| policy.id == id);
+    let in_scope = |id: &str| paths.is_empty() || planning.plan.policies.iter().any(|policy| policy.id == id);
     let mut notes = planning.notes.clone();
     if let Some(journal) = target.journal()? {
         notes.push(format!(

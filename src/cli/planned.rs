@@ -19,6 +19,7 @@ use crate::lint::rules::RULES;
 use crate::lint::{self, Checked, Group, Settings, Suppressed};
 use crate::lua::Limits;
 use crate::model::{Finding, Level};
+use crate::report;
 use crate::sim::trace::Score;
 use crate::syntax::Parsed;
 use crate::text::{LineIndex, Source, Span};
@@ -265,12 +266,15 @@ pub fn tell_change(policies: &mut [Planned], sides: &Sides<'_>) -> Result<Vec<St
 }
 
 fn meaning(differing: &Differing) -> Vec<Meaning> {
-    let alone = |class: &str| vec![Meaning { class: class.to_owned(), text: differing.summary.clone() }];
+    let one = |class: &str, text: String| {
+        vec![Meaning { class: class.to_owned(), classes: vec![class.to_owned()], change: None, text }]
+    };
+    let alone = |class: &str| one(class, differing.summary.clone());
     match differing.fate {
         Fate::Added => alone("new"),
         Fate::Removed => alone("gone"),
         Fate::Changed | Fate::Renamed if differing.is_cosmetic() => {
-            vec![Meaning { class: "cosmetic".into(), text: "it decides and acts as before".into() }]
+            one("cosmetic", "it decides and acts as before".into())
         }
         Fate::Changed | Fate::Renamed => {
             let class = |change: &Change| change.classes.iter().min().copied().unwrap_or(Class::Cosmetic);
@@ -280,11 +284,18 @@ fn meaning(differing: &Differing) -> Vec<Meaning> {
                 .into_iter()
                 .map(|change| Meaning {
                     class: class(change).name().to_owned(),
+                    classes: change.classes.iter().map(|class| class.name().to_owned()).collect(),
+                    change: change_of(change),
                     text: format!("{}: {}", change.field, change.words),
                 })
                 .collect()
         }
     }
+}
+
+/// Both values of a change, in a line.
+fn change_of(change: &Change) -> Option<String> {
+    (change.before.is_some() || change.after.is_some()).then(|| report::diff::values(change, "→"))
 }
 
 /// What two versions do on a recording, in a sentence.

@@ -22,7 +22,7 @@ use crate::config;
 use crate::git::{self, Oid, Repo, Side};
 use crate::lua::Limits;
 use crate::model::Finding;
-use crate::target::Refusal;
+use crate::target::{Refusal, directory};
 use crate::text::Source;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -122,8 +122,19 @@ pub fn make_where(
     if !revision.is_sound() {
         return Ok(Some(Made::Broken(revision.findings, revision.sources)));
     }
-    let folder = root(&repo, head, &revision, &paths)?;
     let held = base.commit.unwrap_or(head);
+    let several = roots(&revision);
+    if several.len() > 1 {
+        // Which one is meant matters only where one of them is applied to somewhere.
+        let mut any = false;
+        for root in several {
+            any = any || wanted(&Configuration::at(&repo, held, root)?);
+        }
+        if !any {
+            return Ok(None);
+        }
+    }
+    let folder = root(&repo, head, &revision, &paths)?;
     let configuration = Configuration::at(&repo, held, &folder)?;
     if !wanted(&configuration) {
         return Ok(None);
@@ -146,7 +157,7 @@ pub fn make_where(
     let refused = target.validate(&operations)?;
     let clashes = clash::find(&policies, &live, &revision, limits)?;
     let identity = target.identity();
-    let mut notes: Vec<String> = uncommitted(&repo, head, &paths).into_iter().collect();
+    let mut notes: Vec<String> = uncommitted(&repo, head, &paths, &own(&repo, &opened)).into_iter().collect();
     notes.extend(
         revision.skipped.iter().map(|skipped| format!("{} is left out: {}", skipped.path, skipped.why)),
     );
@@ -288,24 +299,19 @@ pub fn base(repo: &Repo, head: Oid, asked: Option<&str>) -> Result<Base, Failure
 /// # Errors
 /// Where the repository or the configuration cannot be read.
 pub fn root(repo: &Repo, head: Oid, revision: &Revision, paths: &[PathBuf]) -> Result<PathBuf, Failure> {
-    // A folder of modules alone, or of the organisation's rules, is nothing that is planned.
-    let with_policies: BTreeSet<usize> = revision.policies.iter().map(|policy| policy.project).collect();
-    let with_files = |at: &usize| revision.projects.get(*at).is_some_and(|p| !p.files.is_empty());
-    let roots: Vec<usize> = match with_policies.is_empty() {
-        true => (0..revision.projects.len()).filter(with_files).collect(),
-        false => with_policies.iter().copied().collect(),
-    };
-    let roots: Vec<&Path> =
-        roots.iter().filter_map(|at| Some(revision.projects.get(*at)?.root.folder.as_path())).collect();
-    match roots.as_slice() {
+    match roots(revision).as_slice() {
         [one] => return Ok(one.to_path_buf()),
-        _ if with_policies.is_empty() => {}
+        _ if revision.policies.is_empty() => {}
         several => {
             let shown = several.iter().map(|folder| files::shown(folder));
             let roots: Vec<String> =
                 shown.map(|at| if at.is_empty() { ".".to_owned() } else { at }).collect();
+            let first = roots.iter().find(|at| *at != ".").map_or(".", String::as_str);
             return Err(Failure::usage("these policies have several roots, and a plan is of one")
-                .hint(format!("plan one at a time: {}", roots.join(", ")))
+                .hint(format!(
+                    "there are {}: give one as the PATH, as in `luascale ci {first}` or `luascale plan {first}`",
+                    roots.join(", ")
+                ))
                 .hint("a folder with a luascale.yaml is the root of all that is below it"));
         }
     }
@@ -317,6 +323,42 @@ pub fn root(repo: &Repo, head: Oid, revision: &Revision, paths: &[PathBuf]) -> R
         }
     }
     Ok(PathBuf::new())
+}
+
+/// The policy roots of a revision.
+fn roots(revision: &Revision) -> Vec<&Path> {
+    // A folder of modules alone, or of the organisation's rules, is nothing that is planned.
+    let with_policies: BTreeSet<usize> = revision.policies.iter().map(|policy| policy.project).collect();
+    let with_files = |at: &usize| revision.projects.get(*at).is_some_and(|p| !p.files.is_empty());
+    let roots: Vec<usize> = match with_policies.is_empty() {
+        true => (0..revision.projects.len()).filter(with_files).collect(),
+        false => with_policies.into_iter().collect(),
+    };
+    roots.into_iter().filter_map(|at| Some(revision.projects.get(at)?.root.folder.as_path())).collect()
+}
+
+/// The paths of a command: those that were given; without any, the working directory where it has
+/// a luascale.yaml of its own and is not the whole repository.
+///
+/// # Errors
+/// Where the repository cannot be read.
+pub fn scope(asked: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
+    if !asked.is_empty() || !Path::new(config::FILE_NAME).is_file() {
+        return Ok(asked.to_vec());
+    }
+    let here = vec![PathBuf::from(".")];
+    let below = revision::paths(&Repo::discover(Path::new("."))?, &here)?;
+    Ok(if below.iter().all(|path| path.as_os_str().is_empty()) { Vec::new() } else { here })
+}
+
+/// The paths that a plan is of, from where the command runs.
+///
+/// # Errors
+/// Where the repository cannot be read.
+pub fn scope_of(plan: &Plan) -> Result<Vec<PathBuf>, Failure> {
+    let repo = Repo::discover(Path::new("."))?;
+    let root = repo.workdir().unwrap_or(Path::new(".")).to_owned();
+    Ok(plan.scope.iter().map(|path| root.join(path)).collect())
 }
 
 fn of_live(live: &Live) -> BTreeMap<String, Version> {
@@ -347,8 +389,17 @@ fn operations(policies: &[plan::Planned], live: &Live, revision: &Revision) -> V
     policies.iter().filter(|policy| policy.op != Op::None).map(operation).collect()
 }
 
+/// The folder that a directory target keeps in the repository: what lies there is luascale's work.
+fn own(repo: &Repo, opened: &Opened) -> Vec<PathBuf> {
+    let folder = opened.ledger.parent().filter(|_| opened.target.identity().kind == directory::KIND);
+    let folder = folder.map(|folder| if folder.as_os_str().is_empty() { Path::new(".") } else { folder });
+    // One outside of the repository has nothing in it; the whole of it is no folder of its own.
+    let below = folder.and_then(|folder| revision::paths(repo, &[folder.to_owned()]).ok());
+    below.into_iter().flatten().filter(|path| !path.as_os_str().is_empty()).collect()
+}
+
 /// What the work tree has and the commit does not, in a sentence.
-fn uncommitted(repo: &Repo, head: Oid, paths: &[PathBuf]) -> Option<String> {
+fn uncommitted(repo: &Repo, head: Oid, paths: &[PathBuf], own: &[PathBuf]) -> Option<String> {
     repo.workdir()?;
     // Where the work tree cannot be read, nothing of it is planned either.
     let changes = repo.changes(&Side::Commit(head), &Side::WorkTree).ok()?;
@@ -356,6 +407,7 @@ fn uncommitted(repo: &Repo, head: Oid, paths: &[PathBuf]) -> Option<String> {
         .iter()
         .map(git::FileChange::shown)
         .filter(|path| [".lua", ".luau", config::FILE_NAME].iter().any(|end| path.ends_with(end)))
+        .filter(|path| !own.iter().any(|live| Path::new(path).starts_with(live)))
         .filter(|path| paths.is_empty() || paths.iter().any(|scope| Path::new(path).starts_with(scope)))
         .collect();
     counted.sort();

@@ -9,6 +9,7 @@ use super::{Outcome, approvals, files, plan};
 use crate::change::Plan;
 use crate::change::plan as plans;
 use crate::model::Finding;
+use crate::report;
 use crate::text::Source;
 use jiff::Timestamp;
 use std::path::Path;
@@ -23,14 +24,23 @@ pub fn run(args: &Show, terminal: &Terminal) -> Outcome {
         terminal.print(&format!("{}\n", plan.changes_digest), None)?;
         return Ok(status::CLEAN);
     }
-    terminal.print(&plan::shown(&plan, args.format, terminal), None)?;
-    if args.format == PlanFormat::Text {
-        if expired(&plan, Timestamp::now()) {
-            terminal.say(&format!("note: it expired at {}: make a new one", plan.expires));
+    let now = Timestamp::now();
+    let mut text = plan::shown(&plan, args.format, terminal);
+    if args.format != PlanFormat::Json && plan.changes().next().is_some() {
+        let judged = approvals::judged(&plan, &args.plan, now);
+        if let Ok(Some(judged)) = &judged {
+            text.push_str(&match args.format {
+                PlanFormat::Markdown => report::plan::approvals_markdown(&judged.verdict),
+                _ => report::plan::approvals(&judged.verdict),
+            });
         }
-        if plan.changes().next().is_some() {
-            approvals::told(&plan, &args.plan, terminal, Timestamp::now());
-        }
+        terminal.print(&text, None)?;
+        approvals::told(&judged, terminal);
+    } else {
+        terminal.print(&text, None)?;
+    }
+    if args.format == PlanFormat::Text && expired(&plan, now) {
+        terminal.say(&format!("note: it expired at {}: make a new one", plan.expires));
     }
     Ok(status::CLEAN)
 }

@@ -1,5 +1,7 @@
 //! Opens the target that a command is about. May import: everything.
 
+#![expect(clippy::disallowed_methods, reason = "a hint names the folders that are there")]
+
 use super::failure::Failure;
 use super::files;
 use super::project::parent;
@@ -90,7 +92,19 @@ pub fn configured(asked: Option<&str>) -> Result<Opened, Failure> {
             return open(asked, &config.apply, parent(&path), parent(&path));
         }
     }
-    open(asked, &Apply::default(), Path::new("."), Path::new("."))
+    let opened = open(asked, &Apply::default(), Path::new("."), Path::new("."));
+    opened.map_err(|failure| match below().filter(|_| asked.is_none()) {
+        Some(folder) => failure
+            .hint(format!("{folder} has a {} of its own: run it there, `cd {folder}`", config::FILE_NAME)),
+        None => failure,
+    })
+}
+
+/// The first folder here that has a luascale.yaml of its own.
+fn below() -> Option<String> {
+    let entries = std::fs::read_dir(".").ok()?.filter_map(Result::ok);
+    let with = entries.filter(|entry| entry.path().join(config::FILE_NAME).is_file());
+    with.map(|entry| files::shown(Path::new(&entry.file_name()))).min()
 }
 
 fn directory(path: &Path, top: &Path) -> Result<Opened, Failure> {

@@ -164,7 +164,7 @@ pub(super) fn changes(out: &mut String, changes: &[Change], layout: &Layout) {
 }
 
 /// `40 → 60`, or what is new or gone.
-pub(super) fn values(change: &Change, arrow: &str) -> String {
+pub fn values(change: &Change, arrow: &str) -> String {
     match (&change.before, &change.after) {
         (Some(a), Some(b)) => format!("{} {arrow} {}", clean(a), clean(b)),
         (None, Some(b)) => format!("+ {}", clean(b)),

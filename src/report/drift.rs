@@ -28,10 +28,14 @@ pub struct Report {
 pub fn text(report: &Report, columns: usize) -> String {
     let columns = columns.clamp(40, 200);
     let differs: Vec<&Stand> = report.policies.iter().filter(|stand| stand.state != State::InSync).collect();
-    let applied = report.applied.as_deref().map_or("nothing".into(), |commit| clean(short(commit)));
+    let applied = match report.applied.as_deref() {
+        None if report.generation == 0 => "not applied yet".to_owned(),
+        None => "applied from nothing".to_owned(),
+        Some(commit) => format!("applied from {}", clean(short(commit))),
+    };
     let mut out = Tone::Strong.paint(&clean(&report.target));
     out.push_str(&Tone::Dim.paint(&format!(
-        ", generation {}, applied from {applied}; git is at {}\n",
+        ", generation {}, {applied}; git is at {}\n",
         report.generation,
         clean(short(&report.head))
     )));

@@ -4,7 +4,7 @@ use super::markdown;
 use super::paint::{Tone, clean, inert, pad, width, wrap};
 use crate::change::approval::Verdict;
 use crate::change::live::Identity;
-use crate::change::plan::{Op, Plan, Planned};
+use crate::change::plan::{Meaning, Op, Plan, Planned};
 use crate::change::stale::short;
 use crate::report::Layout;
 
@@ -139,6 +139,17 @@ pub fn approvals(verdict: &Verdict) -> String {
     inert(out)
 }
 
+/// Who approved, for a pull request.
+pub fn approvals_markdown(verdict: &Verdict) -> String {
+    let said = approvals(verdict);
+    let mut lines = said.lines();
+    let mut out = format!("\n**{}**\n", markdown::text(lines.next().unwrap_or_default()));
+    for (at, line) in lines.enumerate() {
+        out.push_str(&format!("{}- {}\n", if at == 0 { "\n" } else { "" }, markdown::text(line.trim())));
+    }
+    out
+}
+
 fn mark(policy: &Planned) -> (char, Tone) {
     match policy.op {
         Op::Create => ('+', Tone::Good),
@@ -156,10 +167,17 @@ fn versions(policy: &Planned) -> String {
     }
 }
 
+/// The weightiest class of a change, and its field with both values, all classes and the words.
+fn means(meaning: &Meaning) -> (String, String) {
+    let Some(change) = &meaning.change else { return (meaning.class.clone(), meaning.text.clone()) };
+    let (field, words) = meaning.text.split_once(": ").unwrap_or(("", &meaning.text));
+    let said = format!("{field}: {change}; {}: {words}", meaning.classes.join(", "));
+    (meaning.class.clone(), said)
+}
+
 /// What is told of a policy: a word and a sentence each.
 fn details(policy: &Planned) -> Vec<(String, String)> {
-    let mut out: Vec<(String, String)> =
-        policy.meaning.iter().map(|meaning| (meaning.class.clone(), meaning.text.clone())).collect();
+    let mut out: Vec<(String, String)> = policy.meaning.iter().map(means).collect();
     if let Some(by) = policy.held {
         let held = format!("rolled back by generation {by}, which holds until git has another version");
         out.push(("rollback".into(), held));

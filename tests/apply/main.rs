@@ -6,6 +6,7 @@ mod approval;
 mod back;
 mod base;
 mod faults;
+mod scope;
 #[path = "../support/mod.rs"]
 mod support;
 
