@@ -1,5 +1,6 @@
 //! The JSON Schema of luascale.yaml against the reader: the same keys at every place, nothing that the reader takes is
 //! refused, and what people get wrong is refused by both.
+#![allow(clippy::panic, clippy::disallowed_methods)]
 
 use super::{EXAMPLE, pieces, source};
 use luascale::catalogue::Table;
