@@ -268,11 +268,6 @@ fn the_change_in_the_readme_means_what_it_says_there() {
 
 #[test]
 fn the_tutorial_of_gitops_runs_as_it_is_written() {
-    let there = std::process::Command::new("ssh-keygen").arg("-?").output().is_ok();
-    if !there && std::env::var("CI").as_deref() != Ok("true") {
-        eprintln!("skipped: ssh-keygen is missing");
-        return;
-    }
     walked("docs/gitops-tutorial.md", &Folder::with(&[]), 20);
 }
 

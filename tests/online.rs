@@ -1,7 +1,6 @@
 //! `check --online` against servers: a real Prometheus, and the fake of Kubernetes.
 //!
-//! Needs Debian's package `prometheus` (scripts/test installs it). Where it is missing the test says
-//! so and is skipped, but fails where `CI=true`.
+//! Needs Debian's package `prometheus`; scripts/test installs it.
 #![cfg(feature = "online")]
 #![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

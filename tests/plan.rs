@@ -82,13 +82,6 @@ fn git(folder: &Path, who: &str, args: &[&str]) -> String {
     String::from_utf8(out.stdout).unwrap()
 }
 
-/// Whether OpenSSH is here: `scripts/test` installs it, and where CI=true nothing is skipped.
-fn openssh() -> bool {
-    let there = Command::new("ssh-keygen").arg("-?").stderr(Stdio::null()).status().is_ok();
-    assert!(there || std::env::var("CI").as_deref() != Ok("true"), "ssh-keygen is missing");
-    there
-}
-
 fn keygen(folder: &Path, args: &[&str], input: &str) -> (bool, String) {
     let mut child = Command::new("ssh-keygen")
         .args(args)
@@ -97,7 +90,7 @@ fn keygen(folder: &Path, args: &[&str], input: &str) -> (bool, String) {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .unwrap();
+        .expect("ssh-keygen is missing: scripts/test installs it");
     child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
     let out = child.wait_with_output().unwrap();
     let text = String::from_utf8_lossy(&out.stdout).into_owned() + &String::from_utf8_lossy(&out.stderr);
@@ -199,10 +192,6 @@ fn the_configuration_and_the_target_are_those_of_the_base() {
 
 #[test]
 fn signatures_go_both_ways_with_ssh_keygen() {
-    if !openssh() {
-        eprintln!("skipped: ssh-keygen is missing");
-        return;
-    }
     let keys = Folder::with(&[]);
     for (name, kind) in [
         ("ed25519", &["-t", "ed25519"][..]),
@@ -272,10 +261,6 @@ fn signatures_go_both_ways_with_ssh_keygen() {
 
 #[test]
 fn a_key_with_a_passphrase_signs_through_the_agent() {
-    if !openssh() {
-        eprintln!("skipped: ssh-keygen is missing");
-        return;
-    }
     let keys = Folder::with(&[]);
     let path = keys.path().join("ann").to_string_lossy().into_owned();
     let (made, said) = keygen(keys.path(), &["-q", "-t", "ed25519", "-N", "sesame", "-f", &path], "");
@@ -323,10 +308,6 @@ fn a_key_with_a_passphrase_signs_through_the_agent() {
 
 #[test]
 fn whose_approval_does_not_count_is_told_why() {
-    if !openssh() {
-        eprintln!("skipped: ssh-keygen is missing");
-        return;
-    }
     let keys = Folder::with(&[]);
     let [ann, bob, eve] = ["ann", "bob", "eve"].map(|name| key(&keys, name, &["-t", "ed25519"]));
     let signers = format!("ann@example.com {}\nbob@example.com {}\n", ann.1, bob.1);
@@ -455,10 +436,6 @@ fn one_step_of_a_pipeline_checks_compares_and_plans() {
 
 #[test]
 fn who_merges_may_approve_and_who_has_a_hand_in_it_may_not() {
-    if !openssh() {
-        eprintln!("skipped: ssh-keygen is missing");
-        return;
-    }
     let keys = Folder::with(&[]);
     let [ann, zoe] = ["ann", "zoe"].map(|name| key(&keys, name, &["-t", "ed25519"]));
     let signers = format!("ann@example.com {}\nzoe@example.com {}\n", ann.1, zoe.1);
@@ -495,10 +472,6 @@ fn who_merges_may_approve_and_who_has_a_hand_in_it_may_not() {
 
 #[test]
 fn apply_takes_no_approval_that_does_not_count() {
-    if !openssh() {
-        eprintln!("skipped: ssh-keygen is missing");
-        return;
-    }
     let keys = Folder::with(&[]);
     let [ann, bob, eve] = ["ann", "bob", "eve"].map(|name| key(&keys, name, &["-t", "ed25519"]));
     let signers = format!("ann@example.com {}\nbob@example.com {}\n", ann.1, bob.1);
@@ -534,11 +507,7 @@ fn apply_takes_no_approval_that_does_not_count() {
     repository.commit("raise it");
     repository.git(&["clean", "-q", "-x", "-f", "-d", "plan.json.approvals"]);
     let ran = repository.run(&["plan", "-o", "plan.json"]).expect(0);
-    assert!(
-        ran.stdout.contains("replicas.max: 10 → 11; loosens, cost: up to 1 more replica"),
-        "{}",
-        ran.stdout
-    );
+    assert!(ran.stdout.contains("replicas.max: 10 → 11, up to 1 more replica"), "{}", ran.stdout);
     approve(&eve.0);
     refused("was added to the signers by this very change");
     approve(&ann.0);

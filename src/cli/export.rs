@@ -88,10 +88,7 @@ struct Loaded {
 
 impl Loaded {
     fn load(&mut self, project: &Project, path: &Path) -> Result<(), Failure> {
-        let name = files::shown(path);
-        let read = project.root.read_file(path, files::MAX_SOURCE);
-        let read = read.map_err(|why| Finding::error("cannot-read", format!("cannot read {name}: {why}")));
-        let source = match read.and_then(|bytes| files::source(&name, bytes)) {
+        let source = match project.source(path) {
             Ok(source) => source,
             Err(finding) => {
                 self.findings.push(finding);

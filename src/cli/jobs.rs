@@ -154,12 +154,7 @@ impl Bench<'_> {
     fn file(&mut self, project: &Project, path: &Path, progress: &dyn Fn(u64)) -> FileResult {
         let name = files::shown(path);
         let mut result = FileResult { name: name.clone(), ..FileResult::default() };
-        let read = project
-            .root
-            .read_file(path, files::MAX_SOURCE)
-            .map_err(|why| Finding::error("cannot-read", format!("cannot read {name}: {why}")))
-            .and_then(|bytes| files::source(&name, bytes));
-        let source = match read {
+        let source = match project.source(path) {
             Ok(source) => source,
             Err(finding) => {
                 result.findings.push(finding);

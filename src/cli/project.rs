@@ -174,6 +174,18 @@ impl Project {
         self.base.as_ref().map_or(&self.rules, |base| &base.rules)
     }
 
+    /// The text of one of its files.
+    ///
+    /// # Errors
+    /// A finding that says why it cannot be read.
+    pub fn source(&self, path: &Path) -> Result<Source, Finding> {
+        let name = files::shown(path);
+        self.root
+            .read_file(path, files::MAX_SOURCE)
+            .map_err(|why| Finding::error("cannot-read", format!("cannot read {name}: {why}")))
+            .and_then(|bytes| files::source(&name, bytes))
+    }
+
     /// The entry of a file under `policies:`.
     pub fn entry(&self, path: &Path) -> Option<Entry> {
         let (layer, found) = self.layers.nearest(|layer| layer.config.policy(&layer.root.relative(path)?))?;

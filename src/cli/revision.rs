@@ -178,12 +178,7 @@ fn file(
 ) -> Result<Loaded, Failure> {
     let name = files::shown(path);
     let mut loaded = Loaded::default();
-    let read = project
-        .root
-        .read_file(path, files::MAX_SOURCE)
-        .map_err(|why| Finding::error("cannot-read", format!("cannot read {name}: {why}")))
-        .and_then(|bytes| files::source(&name, bytes));
-    let source = match read {
+    let source = match project.source(path) {
         Ok(source) => source,
         Err(finding) => {
             loaded.findings.push(finding);

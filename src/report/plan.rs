@@ -38,11 +38,13 @@ pub fn text(plan: &Plan, layout: &Layout) -> String {
             pad(&clean(&policy.path), paths, false),
             versions(policy)
         )));
-        for (what, said) in details(policy) {
-            let room = layout.columns().saturating_sub(24);
+        let details = details(policy);
+        let labels = details.iter().map(|(what, _)| width(&clean(what))).max().unwrap_or(0).clamp(13, 40);
+        for (what, said) in details {
+            let room = layout.columns().saturating_sub(labels + 11);
             for (at, line) in wrap(&clean(&said), room).into_iter().enumerate() {
                 let label = if at == 0 { what.as_str() } else { "" };
-                out.push_str(&format!("        {}  {line}\n", pad(&clean(label), 13, false)));
+                out.push_str(&format!("        {}  {line}\n", pad(&clean(label), labels, false)));
             }
         }
     }
@@ -167,12 +169,11 @@ fn versions(policy: &Planned) -> String {
     }
 }
 
-/// The weightiest class of a change, and its field with both values, all classes and the words.
+/// All classes of a change, and its field with both values and the words.
 fn means(meaning: &Meaning) -> (String, String) {
     let Some(change) = &meaning.change else { return (meaning.class.clone(), meaning.text.clone()) };
     let (field, words) = meaning.text.split_once(": ").unwrap_or(("", &meaning.text));
-    let said = format!("{field}: {change}; {}: {words}", meaning.classes.join(", "));
-    (meaning.class.clone(), said)
+    (meaning.classes.join(", "), format!("{field}: {change}, {words}"))
 }
 
 /// What is told of a policy: a word and a sentence each.

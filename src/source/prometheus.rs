@@ -4,6 +4,7 @@
 //! time, a redirect leads to no other host, and credentials go to the operator's own server alone.
 //! May import: the core.
 
+use crate::cluster::causes;
 use crate::lint::online::{InputFact, SeriesFact};
 use crate::report::said;
 use promql_parser::parser::{Expr, VectorSelector};
@@ -161,20 +162,6 @@ fn is_loopback(url: &reqwest::Url) -> bool {
         let bare = host.trim_start_matches('[').trim_end_matches(']');
         host == "localhost" || bare.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
     })
-}
-
-/// An error with what caused it, each said once.
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !text.contains(&more) {
-            text = format!("{text}: {more}");
-        }
-        cause = error.source();
-    }
-    text
 }
 
 /// Fields of a form, percent-encoded.
