@@ -437,6 +437,8 @@ fn mutated() -> impl Strategy<Value = String> {
             "@x",
             "!=",
             "\r\n",
+            "\r",
+            "-- c\r",
             "\0",
         ])
         .prop_map(String::from),
@@ -456,6 +458,15 @@ fn mutated() -> impl Strategy<Value = String> {
         }
         text
     })
+}
+
+#[test]
+fn a_comment_that_ends_at_a_carriage_return_hides_no_code() {
+    let text = "-- nothing\r policy(\"web\", 1)\nlocal n = 1 -- x\rn = 2\n";
+    assert!(luau_accepts(text));
+    let parsed = parse(text);
+    assert!(parsed.is_sound() && parsed.declares, "{}", told(&parsed.findings, text));
+    assert!(parse("-- nothing\r\n-- policy\r\n").is_sound());
 }
 
 proptest! {

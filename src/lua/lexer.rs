@@ -63,7 +63,7 @@ impl<'a> Lexer<'a> {
                 [b' ' | b'\t' | b'\r' | b'\n' | 0x0b | 0x0c, ..] => self.at += 1,
                 [b'-', b'-', comment @ ..] => {
                     let length = Lexer::long_bracket(comment)
-                        .unwrap_or_else(|| memchr::memchr(b'\n', comment).unwrap_or(comment.len()));
+                        .unwrap_or_else(|| memchr::memchr2(b'\n', b'\r', comment).unwrap_or(comment.len()));
                     self.at += 2 + length;
                 }
                 _ => return,

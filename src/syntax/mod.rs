@@ -117,8 +117,26 @@ pub fn parse_with<R: Send>(source: &Source, look: impl FnOnce(&Tree<'_>) -> R + 
     })
 }
 
+/// The text with each comment blanked that ends at a carriage return without a line feed: there Luau's
+/// comment ends, and full_moon's would go on over code that runs.
+fn parted(text: String) -> String {
+    if !text.contains('\r') {
+        return text;
+    }
+    let (_, comments) = token::tokens_and_comments(&text);
+    let mut bytes = text.clone().into_bytes();
+    for (start, end) in comments {
+        let alone = bytes.get(end) == Some(&b'\r') && bytes.get(end + 1) != Some(&b'\n');
+        if let (true, Some(comment)) = (alone, bytes.get_mut(start..=end)) {
+            comment.fill(b' ');
+        }
+    }
+    // Whole comments became blanks, so this is text still.
+    String::from_utf8(bytes).unwrap_or(text)
+}
+
 fn on_this_stack<R>(source: &Source, look: impl FnOnce(&Tree<'_>) -> R) -> (Parsed, Option<R>) {
-    let text = source.blanked();
+    let text = parted(source.blanked());
     let tokens = token::tokens(&text);
     if let Err(deep) = depth::check(&tokens) {
         let (what, most, span) = match deep {

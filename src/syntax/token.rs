@@ -132,7 +132,8 @@ impl<'a> Lexer<'a> {
         {
             self.long(level);
         } else {
-            self.skip(|b| b != b'\n');
+            // Luau ends a comment at a carriage return that stands alone, too.
+            self.skip(|b| !matches!(b, b'\n' | b'\r'));
         }
         self.comments.push((start, self.at));
     }
