@@ -16,6 +16,7 @@ pub mod live;
 pub mod meaning;
 pub mod pairs;
 pub mod plan;
+pub mod proof;
 pub mod rollback;
 pub mod say;
 pub mod signers;

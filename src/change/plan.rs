@@ -266,17 +266,25 @@ pub fn prune_refused(policies: &[Planned], live: usize, allowed: Option<u32>) ->
 ///
 /// It says nothing of commits, so that it outlives a squash, a rebase and a merge queue.
 pub fn changes_digest(target: &TargetId, policies: &[Planned], approval: Option<&Altered>) -> String {
+    let approval = approval.map(|altered| altered.after.as_str());
+    sha256(statement(target, policies, approval).as_bytes())
+}
+
+/// The canonical JSON that [`changes_digest`] is the digest of: what somebody who approves agrees to.
+pub fn statement(target: &TargetId, policies: &[Planned], approval: Option<&str>) -> String {
     let mut changes: Vec<&Planned> = policies.iter().filter(|policy| policy.op != Op::None).collect();
     changes.sort_by(|a, b| a.id.cmp(&b.id));
-    let changes: Vec<Value> = changes
-        .into_iter()
-        .map(|policy| serde_json::json!([policy.id, policy.op.word(), policy.before, policy.after]))
-        .collect();
+    let changes: Vec<Value> = changes.into_iter().map(change).collect();
     let mut parts = serde_json::json!({ "changes": changes, "target": [target.kind, target.identity] });
-    if let (Some(altered), Some(parts)) = (approval, parts.as_object_mut()) {
-        parts.insert("approval".to_owned(), Value::String(altered.after.clone()));
+    if let (Some(after), Some(parts)) = (approval, parts.as_object_mut()) {
+        parts.insert("approval".to_owned(), Value::String(after.to_owned()));
     }
-    sha256(canonical(&parts).as_bytes())
+    canonical(&parts)
+}
+
+/// What a statement says of one policy: `[id, op, before, after]`.
+pub fn change(policy: &Planned) -> Value {
+    serde_json::json!([policy.id, policy.op.word(), policy.before, policy.after])
 }
 
 impl Plan {
