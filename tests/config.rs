@@ -81,6 +81,9 @@ fn every_section_is_read() {
     assert_eq!(config.lint.baseline.unwrap().value, ".luascale-baseline.json");
     let approval = config.approval.unwrap();
     assert_eq!((approval.branch.unwrap().value.as_str(), approval.reviews), ("main", Some(1)));
+    assert_eq!(approval.github, None);
+    let github = right("approval: { github: }\n").approval.unwrap().github.unwrap();
+    assert_eq!((github.check.as_str(), github.app, github.repository), ("luascale", 15_368, None));
     assert_eq!(config.apply.directory.unwrap().value, "live/");
 }
 

@@ -14,6 +14,10 @@ pub struct Governed {
     pub branch: Option<String>,
     /// Whose signatures count: principals and the key's fingerprint, sorted.
     pub signers: Vec<String>,
+    /// Whose reviews count, in words: a forge's repository, check run and app; none where no
+    /// reviews do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reviewed: Option<String>,
 }
 
 /// What a change does to what governs its target.
@@ -40,6 +44,10 @@ impl Governed {
         if self.branch != to.branch {
             let name = |branch: &Option<String>| branch.clone().unwrap_or_else(|| "any".to_owned());
             words.push(format!("branch: {} → {}", name(&self.branch), name(&to.branch)));
+        }
+        if self.reviewed != to.reviewed {
+            let name = |reviewed: &Option<String>| reviewed.clone().unwrap_or_else(|| "none".to_owned());
+            words.push(format!("reviews that count: {} → {}", name(&self.reviewed), name(&to.reviewed)));
         }
         let only = |a: &Governed, b: &Governed, mark: &str| -> Vec<String> {
             let here = a.signers.iter().filter(|one| !b.signers.contains(one));

@@ -180,7 +180,23 @@ pub fn governed(repo: &Repo, said: &Configuration, commit: Oid) -> Result<Govern
     signers.sort();
     signers.dedup();
     let branch = said.approval().and_then(|approval| approval.branch.as_ref());
-    Ok(Governed { reviews: needed(said), branch: branch.map(|branch| branch.value.clone()), signers })
+    Ok(Governed {
+        reviews: needed(said),
+        branch: branch.map(|branch| branch.value.clone()),
+        signers,
+        reviewed: reviewed(said),
+    })
+}
+
+/// Whose reviews count, in the words that a target keeps.
+pub fn reviewed(said: &Configuration) -> Option<String> {
+    let github = said.approval()?.github.as_ref()?;
+    let of = github.repository.as_ref().map_or("its own repository", |name| name.value.as_str());
+    let mut words = format!("GitHub, {of}, check `{}` of app {}", github.check, github.app);
+    if let Some(environment) = &github.environment {
+        words.push_str(&format!(", environment {}", environment.value));
+    }
+    Some(words)
 }
 
 /// A signer as the target keeps it: under another name, a key is another signer.

@@ -135,7 +135,32 @@ pub struct Approval {
     pub reviews: Option<u32>,
     /// The file of those whose signatures approve; `allowed_signers` where it does not say.
     pub allowed_signers: Option<Spanned<String>>,
+    /// Reviews on GitHub approve too, where it is there.
+    pub github: Option<GitHub>,
 }
+
+/// Which reviews on GitHub approve.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GitHub {
+    /// `owner/name` of the repository; what the pipeline says where it is left out.
+    pub repository: Option<Spanned<String>>,
+    /// Name of the check run that says what is approved.
+    pub check: String,
+    /// The app that makes the check run.
+    pub app: u32,
+    /// A deployment environment whose approval counts too.
+    pub environment: Option<Spanned<String>>,
+}
+
+impl Default for GitHub {
+    /// The check run that `luascale review` makes in a workflow of GitHub Actions.
+    fn default() -> GitHub {
+        GitHub { repository: None, check: "luascale".into(), app: GITHUB_ACTIONS, environment: None }
+    }
+}
+
+/// The app that stands behind the token of a workflow run.
+const GITHUB_ACTIONS: u32 = 15_368;
 
 /// Where policies are applied to.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]

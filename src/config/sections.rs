@@ -1,6 +1,6 @@
 //! The sections of luascale.yaml but for `policies:`. May import: siblings, `text`, `yaml`.
 
-use super::{Apply, Approval, FailOn, Kubernetes, Lint, SampleFile, SamplesEntry, Secret, path};
+use super::{Apply, Approval, FailOn, GitHub, Kubernetes, Lint, SampleFile, SamplesEntry, Secret, path};
 use crate::model::Duration;
 use crate::model::build::zone;
 use crate::model::time::parse_duration;
@@ -258,9 +258,10 @@ fn rules_path(reader: &mut Reader<'_>, written: Spanned<String>, what: &str) -> 
 
 /// `approval:`.
 pub fn approval(reader: &mut Reader<'_>, node: &Node) -> Approval {
-    let mut approval = Approval { branch: None, reviews: None, allowed_signers: None };
-    for (key, value) in reader.map(node, "approval", &["branch", "reviews", "allowed_signers"]) {
+    let mut approval = Approval { branch: None, reviews: None, allowed_signers: None, github: None };
+    for (key, value) in reader.map(node, "approval", &["branch", "reviews", "allowed_signers", "github"]) {
         match key.value.as_str() {
+            "github" => approval.github = Some(github(reader, value)),
             "branch" => approval.branch = reader.text(value, "approval.branch"),
             "reviews" => approval.reviews = reader.whole(value, "approval.reviews", 0..=100),
             _ => {
@@ -271,6 +272,37 @@ pub fn approval(reader: &mut Reader<'_>, node: &Node) -> Approval {
         }
     }
     approval
+}
+
+/// `approval.github`.
+fn github(reader: &mut Reader<'_>, node: &Node) -> GitHub {
+    let mut github = GitHub::default();
+    for (key, value) in reader.map(node, "approval.github", &["repository", "check", "app", "environment"]) {
+        let what = format!("approval.github.{}", key.value);
+        match key.value.as_str() {
+            "repository" => {
+                let written = reader.text(value, &what);
+                github.repository = written.filter(|name| is_repository(reader, name));
+            }
+            "check" => github.check = reader.text(value, &what).map_or(github.check, |check| check.value),
+            "app" => github.app = reader.whole(value, &what, 1..=u32::MAX).unwrap_or(github.app),
+            _ => github.environment = reader.text(value, &what),
+        }
+    }
+    github
+}
+
+/// Whether a text names a repository of GitHub.
+fn is_repository(reader: &mut Reader<'_>, name: &Spanned<String>) -> bool {
+    let part = |text: &str| {
+        !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+    };
+    let fits = name.value.split_once('/').is_some_and(|(owner, name)| part(owner) && part(name));
+    if !fits {
+        let message = format!("`{}` is no repository", name.value);
+        reader.report("bad-name", message, name.span, "write its owner and its name: `example/shop`");
+    }
+    fits
 }
 
 /// `apply:`.

@@ -162,7 +162,11 @@ samples: { web: [ a.csv, { path: b.csv, columns: { rps: n }, timezone: UTC } ] }
 catalogue: [ gateways/own.yaml ]
 secrets: { SLACK: { env: SLACK_URL, hosts: [ hooks.slack.com ] } }
 lint: { select: [ all ], ignore: [], fail_on: never, baseline: known.json, rules: [ rules/ ], scrape_interval: 15s }
-approval: { branch: main, reviews: 2, allowed_signers: .github/signers }
+approval:
+  branch: main
+  reviews: 2
+  allowed_signers: .github/signers
+  github: { repository: example/shop, check: luascale, app: 15368, environment: production }
 apply: { directory: { path: live/ }, kubernetes: { namespace: luascale, context: prod, ledger: ledger.jsonl } }
 "#;
 
@@ -199,6 +203,11 @@ fn what_people_get_wrong_is_refused_by_both() {
         "lint: { scrape_interval: 15 }",
         "approval: { reviews: -1 }",
         "approval: { reviews: two }",
+        "approval: { github: true }",
+        "approval: { github: { repository: shop } }",
+        "approval: { github: { app: luascale } }",
+        "approval: { github: { app: 0 } }",
+        "approval: { github: { checks: luascale } }",
         "apply: { directory: live/ }",
         "apply: { kubernetes: {} }",
         "apply: { kubernetes: { namespace: My_Shop } }",
