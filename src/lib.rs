@@ -26,6 +26,7 @@
 //! | `target` | where policies are applied to: directory, kubernetes | the core, disk, cluster |
 //! | `cluster` | a connection to a Kubernetes API server | the core |
 //! | `source` | live sources, asked for one instant: Prometheus, Kubernetes | the core, cluster |
+//! | `forge` | a connection to a code host: GitHub, GitLab | the core |
 //! | `git` | a repository: revisions, snapshots, changed files | text, model |
 //! | `cli` | arguments, failures, one file a command | everything |
 
@@ -37,6 +38,8 @@ pub mod cluster;
 pub mod config;
 pub mod decide;
 pub mod disk;
+#[cfg(feature = "forge")]
+pub mod forge;
 pub mod git;
 pub mod interop;
 pub mod ledger;

@@ -33,6 +33,7 @@ mod paint;
 pub mod places;
 pub mod plan;
 pub mod sarif;
+mod server;
 pub mod story;
 pub mod tested;
 pub mod text;
@@ -41,6 +42,7 @@ pub use chart::Charset;
 pub use explain::{When, at, when};
 pub use findings::{findings, findings_json};
 pub use kept::why_not;
+pub use server::{causes, said, segment};
 pub use text::text;
 
 use crate::model::{Effect, Policy};
@@ -70,18 +72,6 @@ impl Default for Layout {
 /// pipeline is written so that it does not.
 pub fn safe(text: &str) -> String {
     paint::inert(text.split('\n').map(paint::clean).collect::<Vec<_>>().join("\n"))
-}
-
-/// Characters kept of what a server says.
-const SAID: usize = 300;
-
-/// What a server says, as one short line that is safe to show wherever it goes.
-pub fn said(text: &str) -> String {
-    let line = safe(&text.split_whitespace().collect::<Vec<_>>().join(" "));
-    match line.char_indices().nth(SAID) {
-        None => line,
-        Some((at, _)) => format!("{}…", line.get(..at).unwrap_or_default()),
-    }
 }
 
 /// Characters shown of what an effect would send; JSON has the whole.

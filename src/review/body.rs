@@ -21,20 +21,46 @@ pub fn neutral(text: &str) -> String {
     out
 }
 
-/// Cuts a body to what a comment takes, at the end of a line, and says so.
+/// Cuts a body to so many characters, at the end of a line, and says so.
 pub fn cut(body: &str, most: usize) -> String {
-    if body.chars().count() <= most {
+    shorten(body, most, &|text| text.chars().count())
+}
+
+/// Cuts a body to so many bytes, at the end of a line, and says so.
+pub fn cut_bytes(body: &str, most: usize) -> String {
+    shorten(body, most, &str::len)
+}
+
+fn shorten(body: &str, most: usize, size: &dyn Fn(&str) -> usize) -> String {
+    if size(body) <= most {
         return body.to_owned();
     }
     const CUT: &str = "\n\n*cut: a comment has its limit*\n";
-    let room = most.saturating_sub(CUT.chars().count());
-    let end = body.char_indices().nth(room).map_or(body.len(), |(at, _)| at);
-    let kept = body.get(..end).unwrap_or_default();
-    let kept = kept.rfind('\n').and_then(|at| kept.get(..at)).unwrap_or(kept);
+    /// What closes a fence and as many folds as a report has.
+    const CLOSING: usize = 64;
+    let room = most.saturating_sub(size(CUT) + CLOSING);
+    let mut kept = String::new();
+    let mut left = room;
+    for line in body.split_inclusive('\n') {
+        match left.checked_sub(size(line)) {
+            Some(rest) => left = rest,
+            None => break,
+        }
+        kept.push_str(line);
+    }
+    if kept.is_empty() {
+        // One line, longer than all that there is room for.
+        let end = body.char_indices().map(|(at, _)| at).take_while(|at| *at <= room).last();
+        kept = body.get(..end.unwrap_or(0)).unwrap_or_default().chars().take(room).collect();
+    }
+    let mut kept = kept.trim_end().to_owned();
     // A fence or a fold that was open would swallow what follows.
-    let open = if kept.matches("\n```").count() % 2 == 1 { "\n```" } else { "" };
-    let kept_short = kept.get(..kept.len().saturating_sub(open.len())).filter(|_| !open.is_empty());
-    format!("{}{open}{CUT}", kept_short.unwrap_or(kept))
+    if kept.lines().filter(|line| line.starts_with("```")).count() % 2 == 1 {
+        kept.push_str("\n```");
+    }
+    let open = kept.matches("<details").count().saturating_sub(kept.matches("</details>").count());
+    kept.push_str(&"\n</details>".repeat(open.min(5)));
+    kept + CUT
 }
 
 pub(super) fn mark(level: Level) -> &'static str {
@@ -62,7 +88,11 @@ pub(super) fn inline(
     }
     if let Some(suggestion) = suggestion {
         let caution = if suggestion.safe { "" } else { " (it may change what the policy means)" };
-        out.push_str(&format!("\n{}{caution}:\n\n{}", neutral(&suggestion.title), suggestion.block()));
+        let block = format!("\n{}{caution}:\n\n{}", neutral(&suggestion.title), suggestion.block());
+        // A part of a suggestion would be taken with one click for the whole.
+        if out.chars().count() + block.chars().count() <= MOST_CHARACTERS {
+            out.push_str(&block);
+        }
     }
     cut(&out, MOST_CHARACTERS)
 }

@@ -13,7 +13,7 @@ mod suggest;
 #[cfg(test)]
 mod tests;
 
-pub use body::{cut, neutral};
+pub use body::{cut, cut_bytes, neutral};
 pub use hunks::{Hunk, Hunks, parse};
 pub use mark::Marker;
 pub use operations::operations;
@@ -26,6 +26,8 @@ use serde::Serialize;
 pub const MOST_INLINE: usize = 30;
 /// Most characters of a comment's body on GitHub.
 pub const MOST_CHARACTERS: usize = 65_536;
+/// Most bytes of a check run's summary on GitHub.
+pub const MOST_BYTES: usize = 65_535;
 
 /// Which findings are told, by the lines that a request touches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,6 +94,8 @@ pub enum Place {
         node: String,
         /// Whether it is resolved.
         resolved: bool,
+        /// Whether somebody else resolved it, which then stays so.
+        settled: bool,
     },
     /// The body of a review.
     Review,
@@ -144,6 +148,8 @@ pub enum Operation {
     Resolve {
         /// The thread's node.
         thread: String,
+        /// The node of its comment, which is folded away where the thread may not be resolved.
+        comment: String,
     },
     /// Open a thread again whose finding came back.
     Reopen {
@@ -152,6 +158,11 @@ pub enum Operation {
     },
     /// Fold away what is no longer so.
     Minimise {
+        /// The comment's node.
+        node: String,
+    },
+    /// Unfold a comment whose finding came back.
+    Unfold {
         /// The comment's node.
         node: String,
     },

@@ -63,17 +63,26 @@ impl<'a> Said<'a> {
         let mut out = Vec::new();
         let mut once: HashSet<&str> = HashSet::new();
         for (comment, print) in &self.threads {
-            let Place::Thread { node, resolved } = &comment.place else { continue };
+            let Place::Thread { node, resolved, settled } = &comment.place else { continue };
             let twice = !once.insert(print);
             let here = found.contains(print.as_str());
             if twice {
                 if !comment.minimised {
                     out.push(Operation::Minimise { node: comment.node.clone() });
                 }
-            } else if !here && !resolved {
-                out.push(Operation::Resolve { thread: node.clone() });
-            } else if here && *resolved {
-                out.push(Operation::Reopen { thread: node.clone() });
+            } else if !here {
+                // Where it may not be resolved its comment was folded away instead.
+                if !resolved && !comment.minimised {
+                    let (thread, comment) = (node.clone(), comment.node.clone());
+                    out.push(Operation::Resolve { thread, comment });
+                }
+            } else if !settled {
+                if *resolved {
+                    out.push(Operation::Reopen { thread: node.clone() });
+                }
+                if comment.minimised {
+                    out.push(Operation::Unfold { node: comment.node.clone() });
+                }
             }
         }
         for (comment, prints) in &self.rests {

@@ -78,7 +78,9 @@ fn perform(existing: &mut Vec<Existing>, operations: &[Operation]) {
             body: body.into(),
             own: true,
             place: match place {
-                Place::Thread { resolved, .. } => Place::Thread { node: format!("T{next}"), resolved },
+                Place::Thread { resolved, settled, .. } => {
+                    Place::Thread { node: format!("T{next}"), resolved, settled }
+                }
                 other => other,
             },
             minimised: false,
@@ -94,19 +96,26 @@ fn perform(existing: &mut Vec<Existing>, operations: &[Operation]) {
             Operation::Review { body, comments } => {
                 add(existing, body, Place::Review);
                 for comment in comments {
-                    add(existing, &comment.body, Place::Thread { node: String::new(), resolved: false });
+                    add(
+                        existing,
+                        &comment.body,
+                        Place::Thread { node: String::new(), resolved: false, settled: false },
+                    );
                 }
             }
-            Operation::Resolve { thread } | Operation::Reopen { thread } => {
+            Operation::Resolve { thread, .. } | Operation::Reopen { thread } => {
                 let gone = matches!(operation, Operation::Resolve { .. });
                 let found = existing.iter_mut().find_map(|c| match &mut c.place {
-                    Place::Thread { node, resolved } if node == thread => Some(resolved),
+                    Place::Thread { node, resolved, .. } if node == thread => Some(resolved),
                     _ => None,
                 });
                 *found.unwrap() = gone;
             }
             Operation::Minimise { node } => {
                 existing.iter_mut().find(|c| c.node == *node).unwrap().minimised = true;
+            }
+            Operation::Unfold { node } => {
+                existing.iter_mut().find(|c| c.node == *node).unwrap().minimised = false;
             }
         }
     }
@@ -161,6 +170,48 @@ fn what_is_gone_is_resolved_and_what_comes_back_is_opened() {
     let back = case.run(&existing);
     assert!(back.iter().any(|o| matches!(o, Operation::Reopen { .. })), "{back:?}");
     assert!(!back.iter().any(|o| matches!(o, Operation::Review { .. })), "it is not said twice: {back:?}");
+}
+
+#[test]
+fn where_threads_may_not_be_resolved_their_comments_are_folded_and_unfolded() {
+    let (mut case, mut existing) = (Case::new(&[("a", 12)]), Vec::new());
+    let first = case.run(&existing);
+    perform(&mut existing, &first);
+    case.findings.clear();
+    let Some(Operation::Resolve { comment, .. }) =
+        case.run(&existing).into_iter().find(|o| matches!(o, Operation::Resolve { .. }))
+    else {
+        panic!("it is gone")
+    };
+    existing.iter_mut().find(|c| c.node == comment).unwrap().minimised = true;
+    assert!(!case.run(&existing).iter().any(|o| matches!(o, Operation::Resolve { .. })));
+    case.findings.push((finding("a"), 12));
+    assert!(case.run(&existing).contains(&Operation::Unfold { node: comment }));
+}
+
+#[test]
+fn what_a_person_resolved_stays_resolved() {
+    let (case, mut existing) = (Case::new(&[("a", 12)]), Vec::new());
+    let first = case.run(&existing);
+    perform(&mut existing, &first);
+    for comment in &mut existing {
+        if let Place::Thread { resolved, settled, .. } = &mut comment.place {
+            (*resolved, *settled) = (true, true);
+        }
+    }
+    assert_eq!(case.run(&existing), []);
+}
+
+#[test]
+fn a_suggestion_is_told_whole_or_not_at_all() {
+    let mut case = Case::new(&[("a", 12)]);
+    let start = case.source.text.find("line 12\n").unwrap();
+    let text = format!("{}\n", "x\n".repeat(MOST_CHARACTERS / 2));
+    let edits = vec![Edit { source: PATH.into(), span: Span::new(start, start + 8), text }];
+    case.findings[0].0.fix = Some(Box::new(Fix { title: "write it so".into(), safe: true, edits }));
+    let operations = case.run(&[]);
+    let body = &review(&operations).1[0].body;
+    assert!(!body.contains("suggestion") && body.contains("what a says"), "{body}");
 }
 
 #[test]

@@ -3,9 +3,10 @@
 //!
 //! May import: the core, `cluster`.
 
-use crate::cluster::{Cluster, Failed, segment};
+use crate::cluster::{Cluster, Failed};
 use crate::lint::online::{Scaler, TargetFact};
 use crate::model::Target;
+use crate::report::segment;
 use serde_json::Value;
 
 /// Most names of a kind that are looked through for one that was meant.

@@ -4,9 +4,8 @@
 //! time, a redirect leads to no other host, and credentials go to the operator's own server alone.
 //! May import: the core.
 
-use crate::cluster::causes;
 use crate::lint::online::{InputFact, SeriesFact};
-use crate::report::said;
+use crate::report::{causes, said};
 use promql_parser::parser::{Expr, VectorSelector};
 use promql_parser::util::{ExprVisitor, walk_expr};
 use reqwest::redirect;

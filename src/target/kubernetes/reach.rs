@@ -4,8 +4,9 @@
 use super::super::{Error, Generation, Journal, Live, LivePolicy, Lock, Refusal, Target};
 use super::objects::{self, Inventory, JOURNAL, MANAGED_BY, MANAGER, PART, STATE, State};
 use super::{Kubernetes, TRIES, lease};
-use crate::cluster::{Failed, Write, segment};
+use crate::cluster::{Failed, Write};
 use crate::disk;
+use crate::report::segment;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
