@@ -167,12 +167,47 @@ impl LineIndex {
 }
 
 /// Whether a character steers what shows it rather than being shown: control characters, marks
-/// that turn the reading direction, separators of lines, byte order marks, and the two values
-/// that are no characters (XML has none of them either).
+/// that turn the reading direction, separators of lines, byte order marks, the two values that
+/// are no characters (XML has none of them either), and what is not seen at all, so that one name
+/// would look like another. Joiners are among these, though some scripts and emoji have a use
+/// for them: what is escaped can still be read.
 pub fn steers(c: char) -> bool {
     let turns =
         matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    c.is_control() || turns || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}')
+    // Default_Ignorable_Code_Point of Unicode without variation selectors, which change what is
+    // before them and are of no width of their own; annotation marks; the blank of Braille.
+    let unseen = matches!(
+        c,
+        '\u{ad}' | '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200d}' | '\u{2060}'..='\u{206f}' | '\u{2800}'
+            | '\u{3164}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}'
+            | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e00ff}' | '\u{e01f0}'..='\u{e0fff}'
+    );
+    let apart = matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}');
+    c.is_control() || turns || unseen || apart
+}
+
+/// A text from anywhere as it may be shown in one line: what steers is escaped.
+pub fn escaped(text: &str) -> String {
+    text.chars()
+        .flat_map(|c| if steers(c) { c.escape_default().collect::<Vec<_>>() } else { vec![c] })
+        .collect()
+}
+
+/// A size as people read it, to a tenth: `300 B`, `64 KiB`, `1.5 MiB`.
+pub fn size(bytes: u64) -> String {
+    let mut unit = 1;
+    for name in ["B", "KiB", "MiB", "GiB"] {
+        if bytes / unit < 1024 {
+            let tenths = (u128::from(bytes) * 10 + u128::from(unit) / 2) / u128::from(unit);
+            return match tenths % 10 {
+                0 => format!("{} {name}", tenths / 10),
+                tenth => format!("{}.{tenth} {name}", tenths / 10),
+            };
+        }
+        unit *= 1024;
+    }
+    format!("{} TiB", bytes / unit)
 }
 
 #[cfg(test)]
@@ -196,6 +231,36 @@ mod tests {
         assert_eq!(blanked.len(), source.text.len());
         assert!(blanked.trim_start().starts_with("return"));
         assert_eq!(Source::new("x", "  #! not first").blanked(), "  #! not first");
+    }
+
+    #[test]
+    fn sizes_are_told_in_their_own_unit() {
+        for (bytes, told) in [
+            (0, "0 B"),
+            (1023, "1023 B"),
+            (1024, "1 KiB"),
+            (64 << 10, "64 KiB"),
+            (1536, "1.5 KiB"),
+            (4 << 20, "4 MiB"),
+            ((1 << 20) - 1, "1024 KiB"),
+            (5 << 30, "5 GiB"),
+            (3 << 40, "3 TiB"),
+        ] {
+            assert_eq!(size(bytes), told);
+        }
+    }
+
+    #[test]
+    fn what_is_not_seen_steers_and_what_is_seen_does_not() {
+        for c in
+            "\n\u{1b}\u{9b}\u{ad}\u{200b}\u{200d}\u{202e}\u{2060}\u{2063}\u{3164}\u{feff}\u{e0041}".chars()
+        {
+            assert!(steers(c), "{c:?}");
+        }
+        for c in "aü名\u{301}☺\u{fe0f}👩\u{1f3fd} \u{a0}–…".chars() {
+            assert!(!steers(c), "{c:?}");
+        }
+        assert_eq!(escaped("a\nb\u{200b}c"), "a\\nb\\u{200b}c");
     }
 
     #[test]

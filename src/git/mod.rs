@@ -259,9 +259,7 @@ pub const SHALLOW: &str =
 
 /// A text from a repository, as it may be shown in one line.
 pub(crate) fn shown(text: &str) -> String {
-    text.chars()
-        .flat_map(|c| if crate::text::steers(c) { c.escape_default().collect::<Vec<_>>() } else { vec![c] })
-        .collect()
+    crate::text::escaped(text)
 }
 
 /// What libgit2 said, without its trailing class.

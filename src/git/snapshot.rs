@@ -179,7 +179,7 @@ impl Snapshot {
         };
         let (size, _) = odb.read_header(id).map_err(absent)?;
         if size as u64 > limit {
-            return Err(format!("it is larger than {} MiB", limit >> 20));
+            return Err(format!("it is larger than {}", crate::text::size(limit)));
         }
         let object = odb.read(id).map_err(absent)?;
         Ok(object.data().to_vec())

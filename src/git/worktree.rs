@@ -52,7 +52,7 @@ pub(super) fn read(path: &Path, limit: u64) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     file.take(limit + 1).read_to_end(&mut bytes).map_err(said)?;
     if bytes.len() as u64 > limit {
-        return Err(format!("it is larger than {} MiB", limit >> 20));
+        return Err(format!("it is larger than {}", crate::text::size(limit)));
     }
     Ok(bytes)
 }

@@ -9,6 +9,7 @@ use crate::change::canonical::canonical;
 use crate::change::chain::{digest, split};
 use crate::change::live::Head;
 use crate::disk;
+use crate::text::size;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
@@ -30,7 +31,7 @@ pub fn read(path: &Path) -> Result<Vec<u8>, String> {
         other => other.map_err(cannot)?,
     };
     if file.metadata().map_err(cannot)?.len() > MOST_BYTES {
-        return Err(format!("cannot read {}: it is larger than {} MiB", path.display(), MOST_BYTES >> 20));
+        return Err(format!("cannot read {}: it is larger than {}", path.display(), size(MOST_BYTES)));
     }
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes).map_err(cannot)?;

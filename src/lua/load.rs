@@ -215,10 +215,8 @@ fn requires_policy(text: &str, modules: &dyn Modules) -> bool {
 fn too_long(source: &Source, limits: &Limits) -> Option<Finding> {
     let length = source.text.len() as u64;
     (length > limits.source).then(|| {
-        let message = format!(
-            "the file has {length} bytes, more than the {} bytes that a policy file may have",
-            limits.source
-        );
+        let most = crate::text::size(limits.source);
+        let message = format!("the file is larger than {most}, the most that a policy file may have");
         Finding::error("too-long", message).at(source, crate::text::Span::default(), "")
     })
 }

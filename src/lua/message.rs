@@ -5,7 +5,7 @@ use super::native::Trip;
 use super::sandbox::{Chunks, Vm};
 use crate::model::Finding;
 use crate::model::input::Fault;
-use crate::text::{LineIndex, Source, Span};
+use crate::text::{LineIndex, Source, Span, size};
 
 /// What went wrong, in words and, where it is known, where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,7 +77,7 @@ pub(super) fn of_text(chunks: &Chunks, limits: &Limits, text: &str) -> Said {
     let (place, rest) = chunks.split(text);
     if rest == "not enough memory" {
         return Said {
-            message: format!("it needed more than {} MiB, the memory of a policy", limits.memory >> 20),
+            message: format!("it needed more than {}, the memory of a policy", size(limits.memory)),
             help: Some("look for a text or a table that grows without an end".into()),
             place,
             rule: "limit-exceeded",

@@ -6,6 +6,7 @@
 
 use crate::lint::online::{InputFact, SeriesFact};
 use crate::report::{causes, said};
+use crate::text::size;
 use promql_parser::parser::{Expr, VectorSelector};
 use promql_parser::util::{ExprVisitor, walk_expr};
 use reqwest::redirect;
@@ -127,8 +128,8 @@ impl Prometheus {
         let mut bytes = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(gone)? {
             if bytes.len() + chunk.len() > MOST_BYTES {
-                let most = MOST_BYTES >> 20;
-                return Err(Failed::Unreachable(format!("its answer is longer than {most} MiB")));
+                let most = size(MOST_BYTES as u64);
+                return Err(Failed::Unreachable(format!("its answer is longer than {most}")));
             }
             bytes.extend_from_slice(&chunk);
         }

@@ -27,7 +27,7 @@ use crate::model::expr::Functions;
 use crate::model::finding::{Finding, Level};
 use crate::model::raw::{Outline, RawFile};
 use crate::model::script::ScriptFacts;
-use crate::text::{LineIndex, Source, Span};
+use crate::text::{LineIndex, Source, Span, size};
 use full_moon::LuaVersion;
 use serde::{Deserialize, Serialize};
 
@@ -95,7 +95,7 @@ pub fn parse_with<R: Send>(source: &Source, look: impl FnOnce(&Tree<'_>) -> R + 
     if source.text.len() > LONGEST {
         let finding = Finding::error(
             "too-long",
-            format!("this file has {} bytes, and the parser takes {LONGEST}", source.text.len()),
+            format!("this file is larger than {}, the most that the parser takes", size(LONGEST as u64)),
         );
         let start = LineIndex::new(&source.text).line_span(&source.text, 1).unwrap_or_default();
         let help = "a limit of the parser: keep data in samples, and split policies over several files";

@@ -11,13 +11,13 @@ mod read;
 pub use read::Reader;
 
 use crate::model::Finding;
-use crate::text::{Source, Span, Spanned};
+use crate::text::{Source, Span, Spanned, size};
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Tag};
 use std::borrow::Cow;
 use std::collections::HashMap;
 
 /// Most bytes that a YAML file may have.
-pub const MAX_BYTES: usize = 4 << 20;
+pub const MAX_BYTES: u64 = 4 << 20;
 /// Most levels that lists and maps may be nested.
 pub const MAX_DEPTH: usize = 64;
 /// Most values a file may hold, counted after its aliases are filled in.
@@ -91,11 +91,11 @@ pub fn parse(source: &Source) -> (Option<Node>, Vec<Finding>) {
 /// What makes a text unfit for any further look.
 fn unreadable(source: &Source) -> Option<Finding> {
     let text = &*source.text;
-    if text.len() > MAX_BYTES {
+    if text.len() as u64 > MAX_BYTES {
         return Some(
-            Finding::error("yaml-limit", format!("{} is {} bytes long", source.name, text.len()))
+            Finding::error("yaml-limit", format!("{} is larger than {}", source.name, size(MAX_BYTES)))
                 .at(source, Span::default(), "")
-                .help(format!("a file of at most {} MiB is read", MAX_BYTES >> 20)),
+                .help("a file of YAML is read up to that size: split it"),
         );
     }
     let at = |at: usize, message: &str, help: &str| {

@@ -160,7 +160,7 @@ fn depth_and_size_are_bounded() {
         assert_eq!(node, None);
         assert!(matches!(findings[0].rule.as_str(), "yaml-limit" | "yaml-syntax"), "{findings:?}");
     }
-    let (node, findings) = read(&"x".repeat(MAX_BYTES + 1));
+    let (node, findings) = read(&"x".repeat(MAX_BYTES as usize + 1));
     assert_eq!((node, findings[0].rule.as_str()), (None, "yaml-limit"));
 }
 

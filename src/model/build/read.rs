@@ -237,7 +237,10 @@ impl<'a> Builder<'a> {
             self.error(
                 "bad-name",
                 place,
-                format!("{whose} holds the control character U+{:04X}", u32::from(c)),
+                match c.is_control() {
+                    true => format!("{whose} holds the control character U+{:04X}", u32::from(c)),
+                    false => format!("{whose} holds U+{:04X}, which is not shown", u32::from(c)),
+                },
                 "names are printed in reports and logs: use characters that print",
             );
             return false;
