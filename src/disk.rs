@@ -1,9 +1,10 @@
 //! Writing to a disk so that a kill or a full disk leaves the old state or the new one. Every
 //! step that changes something is counted, and a test may have the process killed, or the disk
-//! fail, at any of them. May import: nothing of this crate.
+//! fail, at any of them. May import: `text`.
 
 #![expect(clippy::disallowed_methods, reason = "this is where a target's files are written")]
 
+use crate::text::size;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
@@ -127,20 +128,24 @@ pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "it is no regular file"));
     }
     if about.len() > most {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidData,
-            format!("it is larger than {} MiB", most >> 20),
-        ));
+        return Err(io::Error::new(io::ErrorKind::InvalidData, format!("it is larger than {}", size(most))));
     }
     std::fs::read(path)
 }
 
 /// A file's contents replaced in one moment: whoever reads it sees the old or the new ones. The
-/// name beside it that is used on the way must be free for this.
-pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+/// name beside it that is used on the way must be free for this. `kept` are permissions that the
+/// new one is to have.
+pub fn replace(path: &Path, bytes: &[u8], kept: Option<std::fs::Permissions>) -> io::Result<()> {
     let beside = beside(path);
-    write(&beside, bytes)?;
-    rename(&beside, path)
+    let written = write(&beside, bytes).and_then(|()| match kept {
+        Some(kept) => std::fs::set_permissions(&beside, kept),
+        None => Ok(()),
+    });
+    written.and_then(|()| rename(&beside, path)).inspect_err(|_| {
+        // What was written of it is of no use.
+        let _ = std::fs::remove_file(&beside);
+    })
 }
 
 /// A link that leads elsewhere from one moment to the next.

@@ -156,11 +156,12 @@ impl Directory {
     /// The generation that is live and its folder; none where nothing was ever applied.
     fn live_generation(&self) -> Result<Option<(Generation, PathBuf)>, Error> {
         let Some(folder) = self.live_folder()? else { return Ok(None) };
-        if folder.join(MANIFEST).exists() {
+        if generations::is_whole(&folder) {
             return Ok(Some((generations::read(&folder)?, folder)));
         }
         let name = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        self.lost(&format!("leads to generations/{name}, which is gone"))?;
+        let gone = if folder.exists() { "no folder with a manifest any more" } else { "gone" };
+        self.lost(&format!("leads to generations/{name}, which is {gone}"))?;
         let serial = generations::number(&name).into_iter().chain(self.kept()?).max().unwrap_or_default();
         Ok(Some((Generation::gone(serial), folder)))
     }
@@ -204,7 +205,7 @@ impl Directory {
             ..Live::default()
         };
         live.foreign = self.beside()?;
-        if !folder.join(MANIFEST).exists() {
+        if !generations::is_whole(folder) {
             return Ok(live);
         }
         let mut own = vec![MANIFEST.to_owned()];
@@ -280,7 +281,8 @@ impl Directory {
             let (name, staged) = (folder_of(id), staging.join(folder_of(id)));
             let Some((_, folder)) = current else { continue };
             // What somebody took away by hand stays away, and in the inventory: `drift` says so.
-            if !staged.exists() && folder.join(&name).exists() {
+            let there = |path: &Path| std::fs::symlink_metadata(path).is_ok();
+            if !there(&staged) && there(&folder.join(&name)) {
                 layout::copy(&folder.join(&name), &staged).map_err(failed("write", &staged))?;
             }
         }
@@ -402,12 +404,12 @@ impl Target for Directory {
             self.in_order(journal, serial)?;
             let path = self.journal_file();
             if !path.exists() {
-                disk::replace(&path, &json(journal)).map_err(failed("write", &path))?;
+                disk::replace(&path, &json(journal), None).map_err(failed("write", &path))?;
             }
             let mark = self.path.join("target.json");
             if !mark.exists() {
                 let says = Mark { format: FORMAT, kind: KIND.into(), lineage: journal.id.clone() };
-                disk::replace(&mark, &json(&says)).map_err(failed("write", &mark))?;
+                disk::replace(&mark, &json(&says), None).map_err(failed("write", &mark))?;
             }
             let staging = self.staging();
             disk::clear(&staging).map_err(failed("clear", &staging))?;

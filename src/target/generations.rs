@@ -31,10 +31,19 @@ fn name(serial: u64, manifest: &[u8]) -> String {
     format!("{serial:06}-{hex}")
 }
 
+/// Largest manifest that is read, in bytes.
+const MOST_MANIFEST: u64 = 256 << 20;
+
+/// Whether a generation is there: a folder with its manifest, and neither a link that leads elsewhere.
+pub fn is_whole(folder: &Path) -> bool {
+    let about = |path: &Path| std::fs::symlink_metadata(path);
+    about(folder).is_ok_and(|a| a.is_dir()) && about(&folder.join(MANIFEST)).is_ok_and(|a| a.is_file())
+}
+
 /// Reads the manifest of a folder, and holds it against the folder's name.
 pub fn read(folder: &Path) -> Result<Generation, Error> {
     let path = folder.join(MANIFEST);
-    let bytes = std::fs::read(&path).map_err(failed("read", &path))?;
+    let bytes = disk::read(&path, MOST_MANIFEST).map_err(failed("read", &path))?;
     let damaged = |why: String| Error::Damaged(format!("{} is not as it was written: {why}", path.display()));
     let generation: Generation =
         serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;
@@ -54,7 +63,7 @@ pub fn all(folder: &Path) -> Result<Vec<(u64, PathBuf)>, Error> {
     for entry in entries {
         let entry = entry.map_err(failed("read", folder))?;
         let number = entry.file_name().to_str().and_then(number);
-        if let Some(number) = number.filter(|_| entry.path().join(MANIFEST).exists()) {
+        if let Some(number) = number.filter(|_| is_whole(&entry.path())) {
             found.push((number, entry.path()));
         }
     }
@@ -101,7 +110,8 @@ pub fn tidy(folder: &Path, live: u64, run: &str, kept: usize) -> Result<(), Erro
     for entry in entries {
         let path = entry.map_err(failed("read", folder))?.path();
         let named = path.file_name().and_then(|n| n.to_str()).is_some_and(|name| number(name).is_some());
-        if named && !path.join(MANIFEST).exists() {
+        let kind = |path: &Path| std::fs::symlink_metadata(path).ok().map(|about| about.file_type());
+        if named && kind(&path).is_some_and(|k| k.is_dir()) && kind(&path.join(MANIFEST)).is_none() {
             disk::clear(&path).map_err(failed("clear", &path))?;
         }
     }

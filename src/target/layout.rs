@@ -8,6 +8,7 @@ use super::{Error, LivePolicy};
 use crate::change::Bundle;
 use crate::change::canonical::sha256;
 use crate::disk;
+use crate::text::size;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io;
@@ -68,7 +69,7 @@ pub fn unfit(bundle: &Bundle) -> Option<String> {
             return Some(format!("{ABOUT} is the name of a file of luascale's own"));
         }
         if bytes.len() as u64 > MOST_BYTES {
-            return Some(format!("{path} is larger than {} MiB", MOST_BYTES >> 20));
+            return Some(format!("{path} is larger than {}", size(MOST_BYTES)));
         }
         let below = format!("{path}/");
         if bundle.files.range(below.clone()..).next().is_some_and(|(next, _)| next.starts_with(&below)) {
@@ -94,37 +95,42 @@ pub fn write(folder: &Path, id: &str, bundle: &Bundle) -> io::Result<()> {
     disk::draft(&folder.join(ABOUT), &json(&about))
 }
 
-/// Copies a policy as it lies, to the byte, into a folder that is made for it.
+/// Copies a policy as it lies, to the byte, to a name that is free for it. Links stay links.
 pub fn copy(from: &Path, to: &Path) -> io::Result<()> {
-    disk::folder(to)?;
-    for entry in std::fs::read_dir(from)? {
-        let entry = entry?;
-        let (source, copy) = (entry.path(), to.join(entry.file_name()));
-        let kind = entry.file_type()?;
-        if kind.is_dir() {
-            self::copy(&source, &copy)?;
-        } else if kind.is_symlink() {
-            #[cfg(unix)]
-            std::os::unix::fs::symlink(std::fs::read_link(&source)?, &copy)?;
-        } else if kind.is_file() {
-            disk::draft(&copy, &std::fs::read(&source)?)?;
+    let kind = std::fs::symlink_metadata(from)?.file_type();
+    if kind.is_dir() {
+        disk::folder(to)?;
+        for entry in std::fs::read_dir(from)? {
+            let name = entry?.file_name();
+            copy(&from.join(&name), &to.join(&name))?;
         }
+    } else if kind.is_symlink() {
+        #[cfg(unix)]
+        std::os::unix::fs::symlink(std::fs::read_link(from)?, to)?;
+    } else if kind.is_file() {
+        disk::draft(to, &std::fs::read(from)?)?;
     }
     Ok(())
 }
 
-/// Reads a policy from its folder; none where there is no such folder.
+/// Reads a policy from its folder; none where there is nothing of that name. What lies in another
+/// folder, behind a link, is not this policy, whatever it holds.
 ///
 /// # Errors
 /// Where it is there and the disk does not give it.
 pub fn read(folder: &Path) -> Result<Option<LivePolicy>, Error> {
-    match std::fs::symlink_metadata(folder) {
+    let about = match std::fs::symlink_metadata(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(failed("read", folder)(error)),
-        Ok(_) => {}
-    }
+        other => other.map_err(failed("read", folder))?,
+    };
     let mut files = BTreeMap::new();
     let mut odd = Vec::new();
+    if !about.is_dir() {
+        let what = if about.is_symlink() { "a link" } else { "no folder any more" };
+        let digest = format!("unreadable: its folder is {what}");
+        let bundle = Bundle { path: String::new(), files, entry: None };
+        return Ok(Some(LivePolicy { digest, bundle }));
+    }
     collect(folder, "", 0, &mut files, &mut odd).map_err(failed("read", folder))?;
     let about = files.remove(ABOUT).and_then(|bytes| serde_json::from_slice::<About>(&bytes).ok());
     let bundle = match about {
@@ -245,5 +251,35 @@ mod tests {
         std::fs::remove_file(at.join("more.lua")).unwrap();
         std::fs::write(at.join(ABOUT), "{").unwrap();
         assert!(super::read(&at).unwrap().unwrap().digest.starts_with("unreadable: .policy.json"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_lies_behind_a_link_is_not_the_policy_though_it_is_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let (at, away) = (folder.path().join("web"), folder.path().join("away"));
+        write(&away, "web", &bundle(&[("lib/a.lua", "y"), ("web.lua", "x")])).unwrap();
+        let said = |at: &Path| super::read(at).unwrap().unwrap().digest;
+        std::os::unix::fs::symlink(&away, &at).unwrap();
+        assert_eq!(said(&at), "unreadable: its folder is a link");
+        // The next generation takes it as it is, and nothing of what it leads to.
+        let copied = folder.path().join("copied");
+        copy(&at, &copied).unwrap();
+        assert_eq!(std::fs::read_link(&copied).unwrap(), away);
+        std::fs::remove_file(&at).unwrap();
+        std::fs::write(&at, "x").unwrap();
+        assert_eq!(said(&at), "unreadable: its folder is no folder any more");
+        std::fs::remove_file(&at).unwrap();
+        std::os::unix::fs::symlink(folder.path().join("nowhere"), &at).unwrap();
+        assert_eq!(said(&at), "unreadable: its folder is a link");
+        for (part, leads) in [("lib", "lib is"), ("web.lua", "web.lua is"), (ABOUT, ".policy.json is")] {
+            let moved = folder.path().join("moved");
+            std::fs::rename(away.join(part), &moved).unwrap();
+            std::os::unix::fs::symlink(&moved, away.join(part)).unwrap();
+            assert!(said(&away).contains(leads), "{part}: {}", said(&away));
+            std::fs::remove_file(away.join(part)).unwrap();
+            std::fs::rename(&moved, away.join(part)).unwrap();
+        }
+        assert!(said(&away).starts_with("sha256:"));
     }
 }

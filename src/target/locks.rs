@@ -72,7 +72,7 @@ impl Locks {
 
     fn store(&self, stored: &Stored) -> Result<(), Error> {
         let path = self.file();
-        disk::replace(&path, &json(stored)).map_err(failed("write", &path))
+        disk::replace(&path, &json(stored), None).map_err(failed("write", &path))
     }
 
     /// Who holds it.
