@@ -6,7 +6,7 @@ use super::args_plan::Approve;
 use super::failure::{Failure, status};
 use super::planning::Judged;
 use super::terminal::Terminal;
-use super::{Outcome, agent, approvals, files, show};
+use super::{Outcome, agent, approvals, files, output, show};
 use crate::change::approval;
 use crate::report;
 use jiff::Timestamp;
@@ -37,9 +37,8 @@ pub fn run(args: &Approve, terminal: &Terminal) -> Outcome {
         .take(24)
         .collect();
     let path = folder.join(format!("{name}.sig"));
-    std::fs::create_dir_all(&folder)
-        .and_then(|()| std::fs::write(&path, signature))
-        .map_err(|e| Failure::environment(format!("cannot write {}: {e}", files::shown(&path))))?;
+    output::folder(&folder)?;
+    output::write(&path, signature.as_bytes())?;
     let shown = files::shown(&path);
     let judged = approvals::judged(&plan, &args.plan, Timestamp::now());
     let mut ends = status::CLEAN;

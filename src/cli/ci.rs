@@ -13,7 +13,7 @@ use super::planned::{self, Linted};
 use super::planning::{self, Made, Planning, Request};
 use super::revision::{self, Scope};
 use super::terminal::Terminal;
-use super::{Outcome, dry_run, files};
+use super::{Outcome, dry_run, files, output};
 use crate::git::{Range, Repo, Side, short};
 use crate::lua::Limits;
 use crate::report::places::Places;
@@ -54,6 +54,8 @@ impl Part {
 
 /// Runs the command.
 pub fn run(args: &Ci, terminal: &Terminal) -> Outcome {
+    // Before all work, and before a plan that is not this run's could be left there.
+    args.output_dir.as_deref().map_or(Ok(()), output::checked)?;
     let start = args.paths.first().map_or(Path::new("."), PathBuf::as_path);
     let repo = Repo::discover(start)?;
     let Some(head) = repo.head()? else {
@@ -260,7 +262,7 @@ fn write(folder: &Path, parts: &[Part], text: &str, markdown: &str) -> Result<()
     let failed = |path: &Path, e: std::io::Error| {
         Failure::environment(format!("cannot write {}: {e}", files::shown(path)))
     };
-    std::fs::create_dir_all(folder).map_err(|e| failed(folder, e))?;
+    output::folder(folder)?;
     let plain = |text: &str| anstream::adapter::strip_str(text).to_string();
     let mut all =
         vec![("summary.txt".to_owned(), plain(text)), ("summary.md".to_owned(), markdown.to_owned())];
@@ -277,8 +279,7 @@ fn write(folder: &Path, parts: &[Part], text: &str, markdown: &str) -> Result<()
         all.extend(part.files.iter().map(|(name, text)| ((*name).to_owned(), text.clone())));
     }
     for (name, text) in all {
-        let path = folder.join(name);
-        std::fs::write(&path, text).map_err(|e| failed(&path, e))?;
+        output::write(&folder.join(name), text.as_bytes())?;
     }
     // A plan of an earlier run must not be taken for one of this.
     if !parts.iter().any(|part| part.files.iter().any(|(name, _)| *name == "plan.json")) {

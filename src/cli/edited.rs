@@ -4,6 +4,7 @@
 
 use super::failure::Failure;
 use super::files;
+use crate::disk;
 use crate::lint::fix::Fixed;
 use crate::text::Source;
 use std::collections::BTreeMap;
@@ -71,18 +72,8 @@ impl Edited {
             let fail = |e: std::io::Error| Failure::environment(format!("cannot write {name}: {e}"));
             // A link stays one: what it leads to is replaced.
             let path = std::fs::canonicalize(&file.path).map_err(fail)?;
-            let mut beside = path.clone().into_os_string();
-            beside.push(".luascale-fix");
-            let beside = PathBuf::from(beside);
-            std::fs::write(&beside, &*file.after.text).map_err(fail)?;
-            let done = std::fs::metadata(&path)
-                .and_then(|about| std::fs::set_permissions(&beside, about.permissions()))
-                .and_then(|()| std::fs::rename(&beside, &path));
-            if let Err(error) = done {
-                // The file itself is untouched; what was written beside it is of no use.
-                let _ = std::fs::remove_file(&beside);
-                return Err(fail(error));
-            }
+            let kept = std::fs::metadata(&path).map_err(fail)?.permissions();
+            disk::replace(&path, file.after.text.as_bytes(), Some(kept)).map_err(fail)?;
         }
         Ok(())
     }

@@ -1,9 +1,7 @@
 //! Baselines of a check: which findings are known, and the file that says so. Edge.
 
-#![expect(clippy::disallowed_methods, reason = "baselines are files")]
-
 use super::failure::Failure;
-use super::files;
+use super::{files, output};
 use crate::lint::baseline::{Baseline, Texts};
 use crate::lint::{Review, Told};
 use std::collections::BTreeMap;
@@ -41,6 +39,9 @@ pub fn apply(
     let mut out = Known::default();
     for (path, groups) in files {
         let shown = files::shown(path);
+        if update {
+            output::checked(path)?;
+        }
         let (own, others): (Vec<Told>, Vec<Told>) =
             std::mem::take(&mut review.told).into_iter().partition(|told| groups.contains(&told.group));
         let findings: Vec<_> = own.iter().map(|told| &told.finding).collect();
@@ -59,8 +60,7 @@ pub fn apply(
         };
         let held = baseline.hold(&findings, texts);
         if update {
-            std::fs::write(path, held.left.text())
-                .map_err(|e| Failure::environment(format!("cannot write {shown}: {e}")))?;
+            output::write(path, held.left.text().as_bytes())?;
             out.written.push(shown);
         } else {
             out.cured += held.cured;

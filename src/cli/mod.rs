@@ -34,6 +34,7 @@ mod manual;
 mod mapped;
 mod online;
 mod organisation;
+mod output;
 mod plan;
 mod planned;
 mod planning;
@@ -45,6 +46,7 @@ mod rules;
 mod rules_test;
 mod show;
 mod store;
+mod stored;
 mod story;
 mod targets;
 mod terminal;
@@ -111,7 +113,7 @@ fn parsed() -> u8 {
         Command::Worker(args) => return serve(args.memory),
     };
     outcome.unwrap_or_else(|failure| {
-        terminal.say(&failure.to_string());
+        terminal.fail(&failure);
         failure.status()
     })
 }

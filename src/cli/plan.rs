@@ -7,7 +7,7 @@ use super::args_plan::{Plan as PlanArgs, PlanFormat};
 use super::failure::{Failure, status};
 use super::planning::{self, Made, Planning, Request};
 use super::terminal::Terminal;
-use super::{Outcome, files, show};
+use super::{Outcome, files, output, show};
 use crate::change::Plan;
 use crate::report;
 use std::fmt::Write;
@@ -15,6 +15,7 @@ use std::path::Path;
 
 /// Runs the command.
 pub fn run(args: &PlanArgs, terminal: &Terminal) -> Outcome {
+    args.output.as_deref().map_or(Ok(()), output::checked)?;
     let made = make(args, terminal);
     let failed = made.as_ref().map_or(true, |status| ![status::CLEAN, status::CHANGES].contains(status));
     if let Some(path) = args.output.as_deref().filter(|_| failed) {
@@ -86,7 +87,7 @@ pub fn objections(planning: &Planning, terminal: &Terminal) -> Option<u8> {
     if let Some(prune) = &planning.prune {
         let count = planning.plan.count(crate::change::plan::Op::Delete);
         let hint = format!("if that is meant, allow them by their number: --allow-prune {count}");
-        terminal.say(&Failure::usage(prune.clone()).hint(hint).to_string());
+        terminal.fail(&Failure::usage(prune.clone()).hint(hint));
         return Some(status::USAGE);
     }
     let refused = planning.refused.iter().chain(&planning.clashes.refused).next();

@@ -69,6 +69,8 @@ pub struct Planning {
     pub clashes: Clashes,
     /// What else is to be said, a sentence each.
     pub notes: Vec<String>,
+    /// The policies that git has, with what they are made of.
+    pub revision: Revision,
     /// The policy root, from the repository's root on.
     folder: PathBuf,
 }
@@ -210,6 +212,7 @@ pub fn make_where(
         prune,
         clashes,
         notes,
+        revision,
         folder,
     }))))
 }

@@ -56,7 +56,9 @@ fn kubernetes(given: &config::Kubernetes, folder: &Path) -> Result<Opened, Failu
     let context = given.context.as_ref().map(|context| context.value.as_str());
     let target = crate::target::kubernetes::Kubernetes::open(context, &given.namespace.value)?;
     let ledger = given.ledger.as_ref().map_or("luascale-ledger.jsonl", |ledger| ledger.value.as_str());
-    Ok(Opened { target: Box::new(target), ledger: folder.join(ledger) })
+    let ledger = folder.join(ledger);
+    super::output::checked(&ledger)?;
+    Ok(Opened { target: Box::new(target), ledger })
 }
 
 #[cfg(not(feature = "online"))]

@@ -6,7 +6,7 @@ use super::findings::findings_values;
 use super::markdown::text as md;
 use super::numbers::Clock;
 use crate::change::difference::{Difference, Differing, Fate};
-use crate::change::meaning::Class;
+use crate::change::meaning::{Change, Class};
 use crate::model::Finding;
 use crate::text::Source;
 use serde_json::{Value, json};
@@ -111,20 +111,21 @@ pub fn json(difference: &Difference, findings: &[Finding], sources: &[Source]) -
     format!("{document:#}\n")
 }
 
-pub(super) fn policy(policy: &Differing) -> Value {
-    let changes: Vec<Value> = policy
-        .changes
-        .iter()
-        .map(|change| {
-            json!({
-                "field": change.field,
-                "classes": change.classes,
-                "before": change.before,
-                "after": change.after,
-                "means": change.words,
-            })
+/// What changed, a field each.
+pub(super) fn changes(all: &[Change]) -> Vec<Value> {
+    let one = |change: &Change| {
+        json!({
+            "field": change.field,
+            "classes": change.classes,
+            "before": change.before,
+            "after": change.after,
+            "means": change.words,
         })
-        .collect();
+    };
+    all.iter().map(one).collect()
+}
+
+pub(super) fn policy(policy: &Differing) -> Value {
     let behaviour = policy.behaviour.as_ref().map(|all| {
         all.iter()
             .map(|compared| {
@@ -160,7 +161,7 @@ pub(super) fn policy(policy: &Differing) -> Value {
         "was_path": policy.was_path,
         "summary": policy.summary,
         "no_change_of_meaning": policy.is_cosmetic(),
-        "changes": changes,
+        "changes": changes(&policy.changes),
         "because": policy.because,
         "behaviour": behaviour,
         "no_behaviour": policy.no_behaviour,

@@ -1,9 +1,27 @@
 //! How a target stands, for people and programs. May import: siblings, `change`.
 
+use super::Layout;
 use super::paint::{Tone, clean, inert, pad, width, wrap};
+use super::text::push_wrapped;
 use crate::change::chain::short;
 use crate::change::drift::{Stand, State};
-use serde_json::json;
+use crate::change::meaning::Change;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// Version of the JSON document.
+pub const VERSION: u32 = 1;
+
+/// How two versions of a policy differ.
+#[derive(Debug, Clone)]
+pub struct Difference {
+    /// Which is the older: `applied` or `live`.
+    pub from: &'static str,
+    /// Which is the newer: `live` or `git`.
+    pub to: &'static str,
+    /// What differs, none where both decide and act the same; or the one that does not load.
+    pub changes: Result<Vec<Change>, &'static str>,
+}
 
 /// What is known of a target.
 #[derive(Debug, Clone, Default)]
@@ -18,6 +36,8 @@ pub struct Report {
     pub applied: Option<String>,
     /// Every policy, the most urgent first.
     pub policies: Vec<Stand>,
+    /// What differs, by the policy's name, where both versions are there.
+    pub differences: BTreeMap<String, Difference>,
     /// What is there and not luascale's, in words.
     pub foreign: Vec<String>,
     /// What else is to be said, a sentence each.
@@ -25,8 +45,8 @@ pub struct Report {
 }
 
 /// For a terminal: what differs first, how much does not last.
-pub fn text(report: &Report, columns: usize) -> String {
-    let columns = columns.clamp(40, 200);
+pub fn text(report: &Report, layout: &Layout) -> String {
+    let columns = layout.columns();
     let differs: Vec<&Stand> = report.policies.iter().filter(|stand| stand.state != State::InSync).collect();
     let applied = match report.applied.as_deref() {
         None if report.generation == 0 => "not applied yet".to_owned(),
@@ -56,6 +76,9 @@ pub fn text(report: &Report, columns: usize) -> String {
             let lead = if at == 0 { 2 } else { 14 + column };
             out.push_str(&format!("{}{line}\n", " ".repeat(lead)));
         }
+        if let Some(difference) = report.differences.get(&stand.id) {
+            fields(&mut out, difference, layout);
+        }
     }
     if !differs.is_empty() || !report.foreign.is_empty() {
         out.push('\n');
@@ -76,6 +99,37 @@ pub fn text(report: &Report, columns: usize) -> String {
     out.push_str(&Tone::Strong.paint(&whole));
     out.push('\n');
     inert(out)
+}
+
+/// What differs, below the policy that it is of.
+fn fields(out: &mut String, difference: &Difference, layout: &Layout) {
+    let Difference { from, to, changes } = difference;
+    let said = match changes {
+        Err(side) => format!("what is {} does not load, so its fields are not told", where_of(side)),
+        Ok(changes) if changes.is_empty() => "no change of meaning".to_owned(),
+        Ok(changes) => {
+            let lead = format!("from {} to {}:", where_of(from), where_of(to));
+            push_wrapped(out, LEAD, &lead, Tone::Dim, layout);
+            let mut told = String::new();
+            let inner = Layout { width: layout.columns().saturating_sub(LEAD.len()), ..*layout };
+            super::diff::changes(&mut told, changes, &inner);
+            told.lines().for_each(|line| out.push_str(&format!("{LEAD}{line}\n")));
+            return;
+        }
+    };
+    push_wrapped(out, LEAD, &said, Tone::Dim, layout);
+}
+
+/// Blanks before what is told of a policy.
+const LEAD: &str = "            ";
+
+/// A version, by where it is.
+fn where_of(side: &str) -> &str {
+    match side {
+        "applied" => "applied",
+        "git" => "in git",
+        _ => "live",
+    }
 }
 
 /// Why a policy stands so, in words.
@@ -99,13 +153,31 @@ fn why(stand: &Stand) -> String {
 
 /// For programs.
 pub fn json(report: &Report) -> String {
+    let policies: Vec<Value> = report
+        .policies
+        .iter()
+        .map(|stand| {
+            let mut value = json!(stand);
+            let difference = report.differences.get(&stand.id).map(|difference| {
+                json!({
+                    "from": difference.from,
+                    "to": difference.to,
+                    "unloaded": difference.changes.as_ref().err(),
+                    "changes": difference.changes.as_ref().ok().map(|all| super::diff_pages::changes(all)),
+                })
+            });
+            value["difference"] = difference.unwrap_or_default();
+            value
+        })
+        .collect();
     let value = json!({
+        "version": VERSION,
         "target": report.target,
         "generation": report.generation,
         "head": report.head,
         "applied": report.applied,
         "differs": report.policies.iter().any(|stand| stand.state.differs()),
-        "policies": report.policies,
+        "policies": policies,
         "foreign": report.foreign,
         "notes": report.notes,
     });

@@ -5,6 +5,7 @@
 mod approval;
 mod back;
 mod base;
+mod drift;
 mod faults;
 mod scope;
 #[path = "../support/mod.rs"]
@@ -233,33 +234,6 @@ fn a_hold_ends_where_git_goes_elsewhere_even_to_what_is_live() {
     site.run(&["apply"]).expect(0).says("~ update  web");
     assert_eq!(site.max("web"), Some(20));
     site.ledger_is_whole(5);
-}
-
-#[test]
-fn drift_tells_git_applied_and_live_apart_and_writes_nothing() {
-    let site = Site::new();
-    let ran = site.run(&["drift", "--detailed-exitcode"]).expect(2);
-    ran.says("2 pending");
-    assert!(!site.0.path().join("live").exists(), "drift made something");
-    site.run(&["apply"]).expect(0);
-    site.run(&["drift", "--detailed-exitcode"]).expect(0).says("2 in sync");
-    site.0.write("live/current/web/web.lua", policy("web", 11).as_bytes());
-    site.0.write("live/current/notes.txt", b"mine");
-    site.0.write("live/left.txt", b"mine");
-    let ran = site.run(&["drift", "--detailed-exitcode"]).expect(2);
-    ran.says("drifted   web")
-        .says("somebody else changed it")
-        .says("1 drifted, 1 in sync")
-        .says("current/notes.txt")
-        .says("left.txt");
-    site.change("web.lua", &policy("web", 12));
-    site.run(&["drift", "--detailed-exitcode"]).expect(2).says("conflict  web");
-    site.run(&["drift"]).expect(0);
-    let json = site.run(&["drift", "--format", "json"]).expect(0).json();
-    assert_eq!(json["policies"][0]["state"], "conflict");
-    assert_eq!(json["differs"], true);
-    std::fs::remove_dir_all(site.0.path().join("live/current/api")).unwrap();
-    site.run(&["drift"]).expect(0).says("drifted   api").says("nothing is live");
 }
 
 #[test]
