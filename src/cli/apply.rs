@@ -347,8 +347,7 @@ fn hold(
 
 /// Tells why nothing was applied.
 fn refused(why: &[String], planning: &Planning, terminal: &Terminal) -> u8 {
-    let mut said = format!("refused: nothing was applied to {}", planning.opened.target.shown());
-    why.iter().for_each(|why| said.push_str(&format!("\n  {why}")));
-    terminal.say(&said);
+    terminal.say(&format!("refused: nothing was applied to {}", planning.opened.target.shown()));
+    why.iter().for_each(|why| terminal.say(&format!("  {why}")));
     status::FINDINGS
 }

@@ -168,7 +168,7 @@ fn once(args: &Check, terminal: &Terminal, binary: &Path, cache: Option<&Cache>)
         terminal.say(&format!("note: not run, for want of a recording: {}", names.join(", ")));
     }
     known.written.iter().for_each(|path| terminal.say(&format!("wrote {path}")));
-    failures.iter().for_each(|failure| terminal.say(&failure.to_string()));
+    failures.iter().for_each(|failure| terminal.fail(failure));
     Ok(match failing {
         _ if wrong => status::USAGE,
         // What was not asked is not known to be sound.
@@ -280,8 +280,8 @@ fn given(args: &Check) -> Result<Source, Failure> {
         .read_to_end(&mut bytes)
         .map_err(|e| Failure::environment(format!("cannot read standard input: {e}")))?;
     if bytes.len() as u64 > files::MAX_SOURCE {
-        let most = files::MAX_SOURCE >> 20;
-        return Err(Failure::usage(format!("standard input is larger than {most} MiB")));
+        let most = crate::text::size(files::MAX_SOURCE);
+        return Err(Failure::usage(format!("standard input is larger than {most}")));
     }
     files::source(&name, bytes).map_err(|finding| Failure::usage(finding.message))
 }

@@ -184,10 +184,8 @@ impl<'a> Delivery<'a> {
 impl Drop for Delivery<'_> {
     fn drop(&mut self) {
         if let Err(error) = self.opened.target.release(&self.lock) {
-            self.terminal.say(&format!(
-                "warning: the lock could not be given back: {error}\n  hint: luascale unlock --id {}",
-                self.lock.id
-            ));
+            self.terminal.say(&format!("warning: the lock could not be given back: {error}"));
+            self.terminal.say(&format!("  hint: luascale unlock --id {}", self.lock.id));
         }
     }
 }

@@ -50,7 +50,7 @@ pub fn run(args: &Export, terminal: &Terminal) -> Outcome {
     for policy in policies {
         let exported = export(policy, to, &options);
         lost |= exported.remarks.iter().any(|r| r.lost);
-        terminal.say(&remarks::text(
+        terminal.tell(&remarks::text(
             &policy.name.value,
             to.name(),
             exported.document.is_some(),

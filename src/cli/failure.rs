@@ -2,6 +2,7 @@
 //!
 //! May import: everything.
 
+use crate::report::line;
 use std::fmt;
 
 /// Exit statuses, the same in every output format.
@@ -78,7 +79,8 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "error: {}", self.error)?;
-        self.hints.iter().try_for_each(|hint| write!(f, "\n  hint: {hint}"))
+        // A name in them may have line breaks: each is one line.
+        write!(f, "error: {}", line(&self.error))?;
+        self.hints.iter().try_for_each(|hint| write!(f, "\n  hint: {}", line(hint)))
     }
 }

@@ -9,7 +9,7 @@ use super::failure::Failure;
 use crate::git::{self, Snapshot};
 use crate::lua::Modules;
 use crate::model::Finding;
-use crate::text::{Source, Span, steers};
+use crate::text::{Source, Span, escaped, size};
 use std::io::Read;
 use std::path::{Component, Path, PathBuf};
 
@@ -149,7 +149,7 @@ pub fn read_limited(path: &Path, limit: u64) -> Result<Vec<u8>, String> {
     // One byte past the limit tells a file that grew, or a device, from one that fits.
     file.take(limit + 1).read_to_end(&mut bytes).map_err(|e| said(&e))?;
     if bytes.len() as u64 > limit {
-        return Err(format!("it is larger than {} MiB", limit >> 20));
+        return Err(format!("it is larger than {}", size(limit)));
     }
     Ok(bytes)
 }
@@ -223,15 +223,9 @@ pub fn shown(path: &Path) -> String {
     escaped(text.strip_prefix("./").unwrap_or(&text))
 }
 
-/// A word of a command line, with characters that would steer the terminal escaped.
+/// A word of a command line, with what would steer the terminal or a pipeline's runner escaped.
 pub fn shown_word(word: &std::ffi::OsStr) -> String {
-    escaped(&word.to_string_lossy())
-}
-
-fn escaped(text: &str) -> String {
-    text.chars()
-        .flat_map(|c| if steers(c) { c.escape_default().collect::<Vec<_>>() } else { vec![c] })
-        .collect()
+    crate::report::line(&word.to_string_lossy())
 }
 
 /// The files of this name in a folder and those above it, the nearest first. A repository's root is

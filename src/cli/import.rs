@@ -27,7 +27,7 @@ pub fn run(args: &Import, terminal: &Terminal) -> Outcome {
     let imported = import(&source);
     terminal.findings(&imported.findings, std::slice::from_ref(&source), &terminal.layout(false, false));
     let Some(lua) = imported.lua else { return Ok(status::FINDINGS) };
-    terminal.say(&remarks::text(&name, "a policy", true, &imported.remarks));
+    terminal.tell(&remarks::text(&name, "a policy", true, &imported.remarks));
     terminal.print(&lua, args.output.as_deref())?;
     Ok(if imported.remarks.iter().any(|r| r.lost) { status::FINDINGS } else { status::CLEAN })
 }

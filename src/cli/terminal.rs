@@ -1,10 +1,8 @@
 //! The streams that people read: their width, their colours, a progress bar. Edge.
 
-#![expect(clippy::disallowed_methods, reason = "reports are written to files where asked for")]
-
 use super::args::Colour;
 use super::failure::Failure;
-use super::files::shown;
+use super::output;
 use crate::model::Finding;
 use crate::report::{self, Charset, Layout};
 use crate::text::Source;
@@ -50,10 +48,14 @@ impl Terminal {
         Layout { width: self.width, charset, all_events }
     }
 
-    /// A few lines on standard error. Names of files and of policies in them are anybody's.
-    pub fn say(&self, text: &str) {
-        // Where standard error is gone there is nobody to tell.
-        let _ = writeln!(AutoStream::new(io::stderr(), self.choice).lock(), "{}", report::safe(text));
+    /// A line on standard error. What a name in it holds is anybody's, and begins no other line.
+    pub fn say(&self, line: &str) {
+        self.tell(&report::line(line));
+    }
+
+    /// Why a command, or a part of it, could not do its work: a line, and one for each hint.
+    pub fn fail(&self, failure: &Failure) {
+        self.tell(&report::safe(&failure.to_string()));
     }
 
     /// Makes room for a report that takes the place of the one before; where nobody looks, an
@@ -67,6 +69,7 @@ impl Terminal {
 
     /// A report on standard error: coloured, and made safe by who wrote it.
     pub fn tell(&self, report: &str) {
+        // Where standard error is gone there is nobody to tell.
         let _ = writeln!(AutoStream::new(io::stderr(), self.choice).lock(), "{report}");
     }
 
@@ -95,8 +98,7 @@ impl Terminal {
             };
         };
         let plain = anstream::adapter::strip_str(text).to_string();
-        std::fs::write(path, plain)
-            .map_err(|e| Failure::environment(format!("cannot write {}: {e}", shown(path))))
+        output::write(path, plain.as_bytes())
     }
 
     /// A bar that appears where work takes long and somebody looks.

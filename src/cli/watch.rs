@@ -36,7 +36,7 @@ pub fn run(args: &Check, terminal: &Terminal, round: &dyn Fn() -> Outcome) -> Ou
         let _watcher = watcher(&args.paths, tell)?;
         terminal.clear();
         if let Err(failure) = round() {
-            terminal.say(&failure.to_string());
+            terminal.fail(&failure);
         }
         terminal.say("watching for changes; Ctrl-C ends");
         until_changed(&events, &own)?;

@@ -1,6 +1,7 @@
 //! A policy as the text of a Lua file. May import: `model`, siblings.
 
 use crate::model::{Amount, Duration, Per, PerDirection, RateLimit, Select, Unit};
+use crate::text::steers;
 
 /// What an import gathers of a policy; what is `None` keeps the language's default.
 #[derive(Debug, Default)]
@@ -161,7 +162,9 @@ fn rate(rate: &RateLimit) -> String {
 
 /// A text as a Lua string: in quotes, or in long brackets where it has quotes or lines of its own.
 pub(super) fn text(value: &str) -> String {
-    let plain = value.chars().all(|c| !c.is_control() || c == '\n');
+    // A line that begins as a command to the runner of a pipeline does is none of the file's own.
+    let command = value.lines().any(|line| line.trim_start().starts_with("::") || line.contains("##"));
+    let plain = !command && value.chars().all(|c| !steers(c) || c == '\n');
     let awkward = value.contains(['"', '\\', '\n']);
     // A long bracket drops a line break that follows it at once.
     if plain && awkward && !value.contains("]]") && !value.ends_with(']') && !value.starts_with('\n') {
@@ -172,7 +175,7 @@ pub(super) fn text(value: &str) -> String {
         match c {
             '"' | '\\' => out.extend(['\\', c]),
             '\n' => out.push_str("\\n"),
-            c if c.is_control() => out.push_str(&format!("\\u{{{:x}}}", c as u32)),
+            c if steers(c) => out.push_str(&format!("\\u{{{:x}}}", c as u32)),
             c => out.push(c),
         }
     }
@@ -238,7 +241,8 @@ mod tests {
             ("x{a=\"b\"}[1m]", "\"x{a=\\\"b\\\"}[1m]\""),
             ("a]]b\"", "\"a]]b\\\"\""),
             ("\n\"", "\"\\n\\\"\""),
-            ("a\u{0}\u{202e}", "\"a\\u{0}\u{202e}\""),
+            ("a\u{0}\u{202e}", "\"a\\u{0}\\u{202e}\""),
+            ("up\n ::error::x{a=\"\"}", "\"up\\n ::error::x{a=\\\"\\\"}\""),
         ] {
             assert_eq!(text(value), written);
         }

@@ -1,7 +1,7 @@
 //! Findings for people, through miette, and for programs as JSON. May import: `text`, `model`.
 
 use super::numbers::count;
-use super::paint::{clean, inert};
+use super::paint::{clean, commands, inert};
 use super::{Charset, Layout};
 use crate::model::{Edit, Finding, Label, Level};
 use crate::text::{LineIndex, Source, Span, steers};
@@ -178,11 +178,12 @@ struct Shown {
 impl Shown {
     fn new(source: &Source) -> Shown {
         let mut text = String::with_capacity(source.text.len());
-        let mut rest = source.text.chars().peekable();
-        while let Some(c) = rest.next() {
+        for (at, c) in source.text.char_indices() {
+            let rest = source.text.get(at..).unwrap_or_default();
             let kept = match c {
                 // Alone it ends no line of Lua, YAML or CSV; miette would count one.
-                '\r' => rest.peek() == Some(&'\n'),
+                '\r' => rest.starts_with("\r\n"),
+                '#' => !commands(rest),
                 c => matches!(c, '\n' | '\t') || !steers(c),
             };
             match c.len_utf8() {

@@ -74,6 +74,12 @@ pub fn safe(text: &str) -> String {
     paint::inert(text.split('\n').map(paint::clean).collect::<Vec<_>>().join("\n"))
 }
 
+/// A text of one line, made safe to show as [`safe`] does: a line break in it, which a name may
+/// have, begins no line of its own.
+pub fn line(text: &str) -> String {
+    paint::inert(paint::clean(text))
+}
+
 /// Characters shown of what an effect would send; JSON has the whole.
 const EFFECT: usize = 300;
 

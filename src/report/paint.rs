@@ -78,7 +78,7 @@ pub(super) fn clean(text: &str) -> String {
 }
 
 /// Whether a text begins as a command to a runner does: `##[group]`, `##vso[task.…]`.
-fn commands(text: &str) -> bool {
+pub(super) fn commands(text: &str) -> bool {
     let word = text.strip_prefix("##").map(|rest| rest.trim_start_matches(|c: char| c.is_ascii_alphabetic()));
     word.is_some_and(|rest| rest.starts_with('['))
 }

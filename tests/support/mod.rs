@@ -46,6 +46,31 @@ impl Folder {
         run(self.command(args, env), Duration::from_secs(120))
     }
 
+    /// Runs git in it as somebody, without any configuration; what it printed.
+    pub fn git(&self, who: &str, args: &[&str]) -> String {
+        let mail = format!("{}@example.com", if who.len() < 20 { who } else { "somebody" });
+        let output = Command::new("git")
+            .args(args)
+            .current_dir(self.path())
+            .env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .env("GIT_CONFIG_SYSTEM", "/dev/null")
+            .env("GIT_AUTHOR_NAME", who)
+            .env("GIT_AUTHOR_EMAIL", &mail)
+            .env("GIT_COMMITTER_NAME", who)
+            .env("GIT_COMMITTER_EMAIL", &mail)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    }
+
+    /// Commits all that is there; the commit's identifier.
+    pub fn commit(&self, who: &str, message: &str) -> String {
+        self.git(who, &["add", "-A"]);
+        self.git(who, &["commit", "-q", "-m", message]);
+        self.git(who, &["rev-parse", "HEAD"])
+    }
+
     /// A command, not yet started.
     pub fn command(&self, args: &[&str], env: &[(&str, &str)]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_luascale"));
