@@ -71,6 +71,7 @@ fn journal(target: &dyn Target, id: &str, wanted: &Policies, ledger: Option<ledg
         started: NOW,
         origin: Origin { action: "apply".into(), actor: "test".into(), ..Origin::default() },
         hold: BTreeMap::new(),
+        from: BTreeMap::new(),
         ledger: ledger.and_then(|verdict| verdict.head),
         operations: operations(&live, wanted),
     }

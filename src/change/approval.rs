@@ -43,6 +43,8 @@ pub struct Facts<'a> {
     pub base: &'a [Signer],
     /// The signers that the head has: those that are not in the base were added by the change.
     pub head: &'a [Signer],
+    /// Signers that the base has, and history does not bear out: see the edge that gathers them.
+    pub newer: &'a [Signer],
     /// Who wrote the commits from the base to the head.
     pub authors: &'a [Author],
     /// The time of the check.
@@ -136,7 +138,12 @@ pub fn signature(given: &Given, facts: &Facts<'_>) -> Result<Approval, Refused> 
     let of = |signer: &&Signer| signer.key.key_data() == key.key_data();
     let lines: Vec<&Signer> = facts.base.iter().filter(of).collect();
     if lines.is_empty() {
-        return Err(refuse(if facts.head.iter().any(|signer| of(&signer)) {
+        return Err(refuse(if facts.newer.iter().any(|signer| of(&signer)) {
+            format!(
+                "the key {fingerprint} was added to the signers after approval was first asked for here; as long as the \
+                 target keeps no record of its signers, a key counts that every list of history has"
+            )
+        } else if facts.head.iter().any(|signer| of(&signer)) {
             format!(
                 "the key {fingerprint} was added to the signers by this very change, so it does not count yet"
             )

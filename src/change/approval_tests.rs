@@ -39,6 +39,7 @@ fn judged_of(given: &Given, base: &str, head: &str, authors: &[Author]) -> Resul
         changes_digest: DIGEST,
         base: &signers(base),
         head: &signers(head),
+        newer: &[],
         authors,
         now: "2026-11-25T12:00:00Z".parse().unwrap(),
     };
@@ -118,6 +119,7 @@ fn a_person_counts_once() {
         changes_digest: DIGEST,
         base: &all,
         head: &all,
+        newer: &[],
         authors: &[],
         now: "2026-11-25T12:00:00Z".parse().unwrap(),
     };

@@ -64,6 +64,8 @@ pub struct Live {
     /// The own inventory: the digest with which each policy was applied. A policy that is in here
     /// and not among `policies` was taken away by somebody else.
     pub inventory: BTreeMap<String, String>,
+    /// Where what is live of each policy came from, and of those that are gone, what took them away.
+    pub applied: BTreeMap<String, Applied>,
     /// Policies that a rollback holds where they are, by their names.
     pub hold: BTreeMap<String, Hold>,
     /// What is there and was not put there by luascale, in words. It is never touched.
@@ -91,7 +93,60 @@ pub struct Hold {
     pub by: u64,
 }
 
+/// Where the version of a policy that is live came from.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Applied {
+    /// The git commit that it was applied from: of a rollback, that of the version it brought back.
+    /// Of a policy that is gone, the commit that has it no more; none where nothing says.
+    pub commit: Option<String>,
+    /// The generation that put it there, or took it away; none where that was not kept yet.
+    pub by: Option<u64>,
+}
+
+/// What is known of each policy once a run is done: as it was before; of what it touched, the
+/// commit that each came from, else that of the run. What was written before this was kept is
+/// taken to come from the commit of its whole generation.
+pub fn applied(
+    before: &BTreeMap<String, Applied>,
+    inventory: &BTreeMap<String, String>,
+    whole: Option<&str>,
+    run: &Run<'_>,
+) -> BTreeMap<String, Applied> {
+    let mut applied = before.clone();
+    for id in inventory.keys().filter(|id| !before.contains_key(*id)) {
+        applied.insert(id.clone(), Applied { commit: whole.map(str::to_owned), by: None });
+    }
+    for operation in run.operations {
+        let own = run.from.get(&operation.id).cloned();
+        let commit = own.unwrap_or_else(|| run.origin.commit.clone());
+        applied.insert(operation.id.clone(), Applied { commit, by: Some(run.serial) });
+    }
+    applied
+}
+
+/// A run that makes a generation.
+#[derive(Debug, Clone, Copy)]
+pub struct Run<'a> {
+    /// The generation.
+    pub serial: u64,
+    /// Where it came from.
+    pub origin: &'a Origin,
+    /// The commit of each policy that did not come from that one.
+    pub from: &'a BTreeMap<String, Option<String>>,
+    /// What it did.
+    pub operations: &'a [Operation],
+}
+
 impl Live {
+    /// Where a policy that was ever applied came from; none of one that never was, as far as is
+    /// known.
+    pub fn came(&self, id: &str) -> Option<Applied> {
+        let whole = || Applied { commit: self.commit.clone(), by: None };
+        let known = self.applied.get(id).cloned();
+        known.or_else(|| self.inventory.contains_key(id).then(whole))
+    }
+
     /// The rollback that forbids this state of a policy: as long as git has what was rolled back
     /// from, the policy stays where the rollback put it.
     pub fn held(&self, id: &str, after: Option<&str>) -> Option<&Hold> {
@@ -157,6 +212,9 @@ pub struct Origin {
     // Left out where there is none, so that the digests of older lines stay what they were.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub governed: Option<Governed>,
+    /// What history asked for and was overridden by hand, in a sentence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overrode: Option<String>,
 }
 
 /// The end of a ledger.

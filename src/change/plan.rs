@@ -19,6 +19,9 @@ pub const FORMAT: &str = "luascale-plan/1";
 /// How long a plan may be applied: seven days.
 pub const LIFETIME: SignedDuration = SignedDuration::from_hours(7 * 24);
 
+/// How much the clocks of two machines may differ: five minutes.
+pub const SKEW: SignedDuration = SignedDuration::from_mins(5);
+
 /// Share of the live policies, in percent, from beyond which deletions have to be allowed by
 /// their number.
 pub const MOST_DELETIONS_PERCENT: usize = 20;
@@ -144,6 +147,10 @@ pub struct Planned {
     pub before: Option<String>,
     /// Digest of the version that git has.
     pub after: Option<String>,
+    /// The generation that put what is live there, or took away what was; none where nothing ever was,
+    /// or that was not kept yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<u64>,
     /// The generation of the rollback that holds it where it is: then nothing happens to it.
     pub held: Option<u64>,
     /// What the change means, most important first.
@@ -229,6 +236,7 @@ pub fn policies(
             id: id.clone(),
             path: after.or(before)?.path.clone(),
             op: if held.is_some() { Op::None } else { op },
+            since: None,
             held,
             before: before.map(|version| version.digest.clone()),
             after: after.map(|version| version.digest.clone()),
@@ -259,38 +267,56 @@ pub fn prune_refused(policies: &[Planned], live: usize, allowed: Option<u32>) ->
     })
 }
 
-/// What is approved and compared: `sha256:` and the digest of the canonical JSON of
-/// `{"changes": [[id, op, before, after], …], "target": [kind, identity]}`, with the policies
-/// that change, sorted by id, and null for a version that is not there; where the change alters
-/// who has to approve, `"approval"` is the digest of what it is afterwards.
-///
-/// It says nothing of commits, so that it outlives a squash, a rebase and a merge queue.
-pub fn changes_digest(target: &TargetId, policies: &[Planned], approval: Option<&Altered>) -> String {
-    let approval = approval.map(|altered| altered.after.as_str());
-    sha256(statement(target, policies, approval).as_bytes())
+/// What is approved and compared: `sha256:` and the digest of the plan's [`statement`].
+pub fn changes_digest(plan: &Plan) -> String {
+    let approval = plan.approval.as_ref().map(|altered| altered.after.as_str());
+    sha256(statement(&plan.target, &plan.policies, approval, plan.allow_prune).as_bytes())
 }
 
-/// The canonical JSON that [`changes_digest`] is the digest of: what somebody who approves agrees to.
-pub fn statement(target: &TargetId, policies: &[Planned], approval: Option<&str>) -> String {
+/// What somebody who approves agrees to: the canonical JSON of
+/// `{"changes": [[id, op, before, after, since], …], "target": [kind, identity]}`, with the policies
+/// that change, sorted by id, and null for a version that is not there; `since` is left out where it
+/// is not known. Where the change alters who has to approve, `"approval"` is the digest of what it
+/// is afterwards; where deletions are allowed, `"allow_prune"` is their number.
+///
+/// It says nothing of commits, so that it outlives a squash, a rebase and a merge queue. By `since`
+/// it is of one moment of the target: the same change, proposed again after it was taken back, is
+/// another one.
+pub fn statement(
+    target: &TargetId,
+    policies: &[Planned],
+    approval: Option<&str>,
+    allow_prune: Option<u32>,
+) -> String {
     let mut changes: Vec<&Planned> = policies.iter().filter(|policy| policy.op != Op::None).collect();
     changes.sort_by(|a, b| a.id.cmp(&b.id));
     let changes: Vec<Value> = changes.into_iter().map(change).collect();
     let mut parts = serde_json::json!({ "changes": changes, "target": [target.kind, target.identity] });
-    if let (Some(after), Some(parts)) = (approval, parts.as_object_mut()) {
-        parts.insert("approval".to_owned(), Value::String(after.to_owned()));
+    if let Some(parts) = parts.as_object_mut() {
+        parts.extend(approval.map(|after| ("approval".to_owned(), after.into())));
+        parts.extend(allow_prune.map(|allowed| ("allow_prune".to_owned(), allowed.into())));
     }
     canonical(&parts)
 }
 
-/// What a statement says of one policy: `[id, op, before, after]`.
+/// What a statement says of one policy: `[id, op, before, after, since]`.
 pub fn change(policy: &Planned) -> Value {
-    serde_json::json!([policy.id, policy.op.word(), policy.before, policy.after])
+    let mut parts = vec![Value::from(policy.id.clone()), policy.op.word().into()];
+    parts.extend([policy.before.clone().into(), policy.after.clone().into()]);
+    parts.extend(policy.since.map(Value::from));
+    Value::Array(parts)
 }
 
 impl Plan {
     /// Those that change.
     pub fn changes(&self) -> impl Iterator<Item = &Planned> {
         self.policies.iter().filter(|policy| policy.op != Op::None)
+    }
+
+    /// Why a plan cannot have been made when it says: that is still to come, by more than clocks differ.
+    pub fn is_early(&self, now: Timestamp) -> bool {
+        let created = self.created.parse::<Timestamp>().ok();
+        created.zip(now.checked_add(SKEW).ok()).is_none_or(|(created, latest)| created > latest)
     }
 
     /// How many there are of an op.
@@ -306,7 +332,7 @@ impl Plan {
         self.created = second.to_string();
         self.expires = second.checked_add(LIFETIME).unwrap_or(second).to_string();
         self.policies.sort_by(|a, b| a.id.cmp(&b.id));
-        self.changes_digest = changes_digest(&self.target, &self.policies, self.approval.as_ref());
+        self.changes_digest = changes_digest(&self);
         self.sha256 = self.digest();
         self
     }
@@ -370,13 +396,16 @@ pub fn parse(source: &Source) -> Result<Plan, Box<Finding>> {
         let message = format!("{name} is no plan that this version can read: {error}");
         whole(message, &near(&error).unwrap_or_else(|| again.to_owned()))
     })?;
-    if plan.changes_digest != changes_digest(&plan.target, &plan.policies, plan.approval.as_ref()) {
+    if plan.changes_digest != changes_digest(&plan) {
         return Err(whole(format!("{name} has a changes_digest that is not that of its changes"), again));
     }
-    for (key, time) in [("created", &plan.created), ("expires", &plan.expires)] {
-        if time.parse::<Timestamp>().is_err() {
-            return Err(whole(format!("{name} has no time in `{key}`"), again));
-        }
+    let time = |key: &str, text: &str| {
+        text.parse::<Timestamp>().map_err(|_| whole(format!("{name} has no time in `{key}`"), again))
+    };
+    let (created, expires) = (time("created", &plan.created)?, time("expires", &plan.expires)?);
+    if created.checked_add(LIFETIME).map_or(true, |last| expires > last) {
+        let message = format!("{name} says that it may be applied for longer than seven days");
+        return Err(whole(message, again));
     }
     Ok(plan)
 }

@@ -95,7 +95,25 @@ fn what_is_approved_says_nothing_of_commits_and_everything_of_changes() {
     assert_eq!(more.changes_digest, one.changes_digest);
     let mut elsewhere = one.clone();
     elsewhere.target.identity = "another".into();
-    assert_ne!(changes_digest(&elsewhere.target, &elsewhere.policies, None), one.changes_digest);
+    assert_ne!(changes_digest(&elsewhere), one.changes_digest);
+}
+
+#[test]
+fn what_is_approved_is_of_one_moment_and_of_so_many_deletions() {
+    let mut one = plan(&[("web", "1")], &[]);
+    let plain = changes_digest(&one);
+    one.policies[0].since = Some(3);
+    let since = changes_digest(&one);
+    let documented = format!(
+        r#"{{"changes":[["web","delete","{}",null,3]],"target":["directory","a-lineage"]}}"#,
+        digest("1")
+    );
+    assert_eq!(since, digest(&documented));
+    one.allow_prune = Some(1);
+    let allowed = changes_digest(&one);
+    one.allow_prune = Some(2);
+    let all = [plain, since, allowed, changes_digest(&one)];
+    assert_eq!(all.iter().collect::<std::collections::BTreeSet<_>>().len(), 4, "{all:?}");
 }
 
 #[test]
@@ -134,6 +152,10 @@ fn what_is_no_plan_is_told_exactly() {
             "not that of its changes",
         ),
         (forged(&|plan| drop(plan.insert("expires".into(), "never".into()))), "no time in `expires`"),
+        (
+            forged(&|plan| drop(plan.insert("expires".into(), "2026-12-02T12:00:01Z".into()))),
+            "for longer than seven days",
+        ),
     ] {
         assert!(said.contains(expected), "{said}");
     }

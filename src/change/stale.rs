@@ -55,6 +55,7 @@ pub fn agreement(kept: &Plan, now: &Plan, time: Timestamp) -> Agreement {
             // Done already.
         } else if live == policy.before.as_deref() {
             open += 1;
+            why.extend(fresh.and_then(|fresh| moved(policy, fresh)));
         } else {
             let (before, live) = (version(policy.before.as_deref()), version(live));
             why.push(format!("{id}: {before} was live when it was planned, and now {live} is"));
@@ -62,6 +63,9 @@ pub fn agreement(kept: &Plan, now: &Plan, time: Timestamp) -> Agreement {
     }
     if why.is_empty() && open == 0 {
         return Agreement::Applied;
+    }
+    if kept.is_early(time) {
+        why.push(format!("it says that it was made at {}, which is still to come", kept.created));
     }
     if kept.expires.parse::<Timestamp>().map_or(true, |expires| time >= expires) {
         why.push(format!("it expired at {}", kept.expires));
@@ -76,6 +80,90 @@ pub fn agreement(kept: &Plan, now: &Plan, time: Timestamp) -> Agreement {
         why.push("the configuration of its base (luascale.yaml and the rules that it names) is not that of the base now".to_owned());
     }
     if why.is_empty() { Agreement::Fresh } else { Agreement::Stale(why) }
+}
+
+/// Whether what is live, though the same, was put there anew: then it was taken back meanwhile.
+fn moved(kept: &Planned, now: &Planned) -> Option<String> {
+    if kept.since == now.since {
+        return None;
+    }
+    let by = now.since.map_or("another generation".to_owned(), |by| format!("generation {by}"));
+    Some(format!(
+        "{}: what is live was put there anew by {by} since it was planned; plan it again, and have that approved",
+        kept.id
+    ))
+}
+
+/// What a plan that was kept says otherwise than one that is made now, in words, of what changes and of
+/// what it means: whoever approves it has to be told the truth. A sentence each.
+pub fn differing(kept: &Plan, now: &Plan) -> Vec<String> {
+    let mut why = Vec::new();
+    let (was, is) = (&kept.target, &now.target);
+    if (&was.kind, &was.identity) != (&is.kind, &is.identity) {
+        why.push(format!(
+            "it is for another target: the {} {}, and this is the {} {}",
+            was.kind, was.identity, is.kind, is.identity
+        ));
+    }
+    for policy in kept.changes() {
+        let id = &policy.id;
+        let Some(fresh) = now.changes().find(|fresh| fresh.id == *id) else {
+            why.push(format!("{id}: it says {}, and there is nothing to do", policy.op));
+            continue;
+        };
+        let same = (policy.op, &policy.before, &policy.after) == (fresh.op, &fresh.before, &fresh.after);
+        if !same {
+            let versions = |one: &Planned| {
+                let (before, after) = (version(one.before.as_deref()), version(one.after.as_deref()));
+                format!("{}, {before} → {after}", one.op)
+            };
+            why.push(format!("{id}: it says {}, and it is {}", versions(policy), versions(fresh)));
+            continue;
+        }
+        why.extend(moved(policy, fresh));
+        if policy.path != fresh.path {
+            why.push(format!("{id}: it says that its file is {}, and it is {}", policy.path, fresh.path));
+        }
+        let texts = |one: &Planned| one.meaning.iter().map(|m| m.text.clone()).collect::<Vec<_>>();
+        if policy.meaning != fresh.meaning {
+            why.push(format!(
+                "{id}: what the change means is {}, and it says {}",
+                told(texts(fresh)),
+                told(texts(policy))
+            ));
+        }
+        let does = |one: &Planned| one.behaviour.iter().flat_map(|b| b.summary.clone()).collect::<Vec<_>>();
+        if policy.behaviour != fresh.behaviour {
+            why.push(format!(
+                "{id}: what the change does is {}, and it says {}",
+                told(does(fresh)),
+                told(does(policy))
+            ));
+        }
+        if policy.lint != fresh.lint {
+            why.push(format!("{id}: what `check` finds in it is not what it says"));
+        }
+    }
+    for fresh in now.changes().filter(|fresh| kept.changes().all(|policy| policy.id != fresh.id)) {
+        why.push(format!("{}: it says nothing of {} {}", fresh.id, fresh.op, fresh.id));
+    }
+    if kept.approval != now.approval {
+        why.push("what it does to who has to approve is not what it says".to_owned());
+    }
+    if kept.tool.rules != now.tool.rules {
+        why.push(format!("it was made by luascale {} with another rule set", kept.tool.version));
+    }
+    if kept.config != now.config {
+        why.push("it was made with another configuration than that of the base here".to_owned());
+    }
+    if why.is_empty() && kept.changes_digest != now.changes_digest {
+        why.push("its changes are not those that are planned now".to_owned());
+    }
+    why
+}
+
+fn told(texts: Vec<String>) -> String {
+    if texts.is_empty() { "not told".to_owned() } else { format!("\"{}\"", texts.join("; ")) }
 }
 
 /// The ids of the policies that a plan changes.

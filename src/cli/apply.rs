@@ -8,13 +8,14 @@ use super::delivery::{self, Delivery};
 use super::failure::{Failure, status};
 use super::planning::{self, Judged, Made, Planning, Request};
 use super::terminal::Terminal;
-use super::{Outcome, show};
+use super::{Outcome, approvals, show};
 use crate::change::chain::Did;
 use crate::change::plan::{self, Op, Plan};
 use crate::change::rollback::kept;
 use crate::change::stale::{self, Agreement, short};
 use crate::report::delivered::{self, Report};
 use crate::target::{Operation, Origin};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Runs the command.
@@ -105,9 +106,11 @@ pub fn run(args: &Apply, terminal: &Terminal) -> Outcome {
             actor: delivery::actor(),
             rollback_of: None,
             governed: Some(planning.governed.clone()),
+            overrode: judged.as_ref().and_then(|judged| judged.standing.overrode.clone()),
         };
+        report.overrode = origin.overrode.clone();
         planning.clashes.warned.iter().for_each(|warned| terminal.say(&format!("warning: {warned}")));
-        let done = delivery.deliver(origin, hold, operations, planning.live.serial)?;
+        let done = delivery.deliver(origin, hold, BTreeMap::new(), operations, planning.live.serial)?;
         report.generation = done.outcome.generation.serial;
         report.ledger = done.head;
     } else {
@@ -167,17 +170,17 @@ impl Asked<'_> {
         }
         let mut why = self.disallowed(now, &touched);
         why.extend(older(now, self.kept.is_some())?);
-        why.extend(off_branch(now)?);
+        why.extend(off_branch(now, self.args.trust_base)?);
+        why.extend(self.untrusted(now));
         // What part of a plan was done already needs no approval; what was approved is the whole.
         let digest = self.kept.map_or(&now.plan.changes_digest, |kept| &kept.changes_digest);
-        let judged = match self.file {
-            Some(file) => now.verdict(digest, file, time)?,
-            None => {
-                let standing = now.standing()?;
-                let verdict = standing.verdict(digest, &[], time);
-                Judged { verdict, standing }
-            }
+        let given = match self.file {
+            Some(file) => approvals::given(file)?,
+            None => Vec::new(),
         };
+        let standing = now.standing(Some(&touched), self.args.trust_base)?;
+        let verdict = standing.verdict(digest, &given, time);
+        let judged = Judged { verdict, standing };
         why.extend(unapproved(&judged, self.file.is_some()));
         Ok(if why.is_empty() { Next::Due(operations, Box::new(judged)) } else { Next::Refused(why) })
     }
@@ -212,21 +215,25 @@ impl Asked<'_> {
         if agreement == Agreement::Fresh {
             // All of it is still to be done: then the digests are the same, or something is amiss.
             let all = kept.changes().all(|p| now.live.digest(&p.id) == p.before.as_deref());
-            let same: Vec<plan::Planned> = now
-                .plan
-                .policies
-                .iter()
-                .filter(|policy| kept.changes().any(|planned| planned.id == policy.id))
-                .cloned()
-                .collect();
-            if all
-                && plan::changes_digest(&now.plan.target, &same, now.plan.approval.as_ref())
-                    != kept.changes_digest
-            {
+            let mut same = Plan { allow_prune: kept.allow_prune, ..now.plan.clone() };
+            same.policies.retain(|policy| kept.changes().any(|planned| planned.id == policy.id));
+            if all && plan::changes_digest(&same) != kept.changes_digest {
                 return Ok(Agreement::Stale(vec!["its changes are not those that are planned now".into()]));
             }
         }
         Ok(agreement)
+    }
+
+    /// Why history has to be there, or must not be left aside.
+    fn untrusted(&self, now: &Planning) -> Option<String> {
+        match (self.args.trust_base, &now.past) {
+            (true, None) => Some(
+                "--trust-base is for a target that keeps no record of who has to approve, and this one does"
+                    .to_owned(),
+            ),
+            (true, Some(_)) => None,
+            (false, _) => now.cut(),
+        }
     }
 
     /// What the target or the limits of deletion refuse, of what is to be done.
@@ -281,10 +288,11 @@ fn older(now: &Planning, planned: bool) -> Result<Option<String>, Failure> {
 
 /// Why a commit is not on the branch that `approval:` names, or that was named when what is live
 /// was applied.
-fn off_branch(now: &Planning) -> Result<Option<String>, Failure> {
+fn off_branch(now: &Planning, trust_base: bool) -> Result<Option<String>, Failure> {
     let configured = now.configuration.approval().and_then(|approval| approval.branch.as_ref());
     let kept = now.live.governed.as_ref().and_then(|governed| governed.branch.as_ref());
-    for name in configured.map(|branch| &branch.value).into_iter().chain(kept) {
+    let past = now.past.as_ref().filter(|_| !trust_base).and_then(|past| past.governed.branch.as_ref());
+    for name in configured.map(|branch| &branch.value).into_iter().chain(kept).chain(past) {
         if let Some(why) = not_on(now, name)? {
             return Ok(Some(why));
         }
@@ -316,7 +324,7 @@ fn unapproved(judged: &Judged, planned: bool) -> Vec<String> {
         n => format!("{n} approved it"),
     };
     let mut why = vec![format!("it needs the approval of {people} who did not write it, and {given}")];
-    why.extend(judged.standing.lack.clone());
+    why.extend(judged.standing.lacks());
     why.extend(judged.standing.findings.0.iter().map(|finding| finding.message.clone()));
     why.extend(verdict.refused.iter().map(|refused| format!("{}: {}", refused.from, refused.why)));
     if !planned {
@@ -331,11 +339,7 @@ fn approvers(judged: &Judged) -> Vec<String> {
 }
 
 /// What is held once it is done.
-fn hold(
-    planning: &Planning,
-    operations: &[Operation],
-    whole: bool,
-) -> std::collections::BTreeMap<String, crate::target::Hold> {
+fn hold(planning: &Planning, operations: &[Operation], whole: bool) -> BTreeMap<String, crate::target::Hold> {
     kept(&planning.live, operations, &|id| {
         match planning.plan.policies.iter().find(|policy| policy.id == id) {
             Some(policy) => Some(policy.after.clone()),

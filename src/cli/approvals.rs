@@ -6,17 +6,18 @@
 
 #![expect(clippy::disallowed_methods, reason = "approvals are files beside the plan")]
 
-use super::args_plan::{HeldArgs, PlanningArgs};
 use super::configuration::Configuration;
 use super::failure::Failure;
 use super::files;
-use super::planning::{self, Judged, Made, Request};
+use super::hands::Hands;
+use super::past::Past;
+use super::planning::Judged;
 use super::terminal::Terminal;
-use crate::change::Plan;
-use crate::change::approval::{self, Author, Facts, Given, Verdict};
+use crate::change::approval::{self, Author, Facts, Given, Refused, Verdict};
 use crate::change::governed::Governed;
 use crate::change::signers::{self, Signer};
-use crate::git::{self, Oid, Repo, Side};
+use crate::config;
+use crate::git::{self, Oid, Repo, Side, Written};
 use crate::model::Finding;
 use crate::text::Source;
 use jiff::Timestamp;
@@ -79,12 +80,18 @@ pub struct Standing {
     pub signers: Vec<Signer>,
     /// The signers that the head has.
     pub head: Vec<Signer>,
+    /// Those of the base that not every list of history has, where history counts.
+    pub newer: Vec<Signer>,
     /// Who wrote the change.
     pub authors: Vec<Author>,
     /// What is wrong with the signers, and the texts that it points into.
     pub findings: (Vec<Finding>, Vec<Source>),
     /// What is missing for anybody to approve, in a sentence.
     pub lack: Option<String>,
+    /// Why it is not known who wrote the change, so that nobody's approval counts, in a sentence.
+    pub unknown: Option<String>,
+    /// What history asked for and was overridden, in a sentence.
+    pub overrode: Option<String>,
 }
 
 /// Where the rules of approval stand.
@@ -99,12 +106,14 @@ pub struct Rules<'a> {
     pub head: Oid,
     /// What the target itself kept when what is live was applied.
     pub kept: Option<&'a Governed>,
+    /// What history ever asked for, where the target kept nothing.
+    pub past: Option<&'a Past>,
 }
 
 impl Rules<'_> {
-    /// Gathers the facts. What is asked for is the most that the base, what is live and the target
-    /// ask for, and a key counts where all list it: a change cannot bring its own signers, in however
-    /// many commits it comes, from whatever root, base or history it is applied.
+    /// Gathers the facts. What is asked for is the most that the base, what is live and the target,
+    /// or without its record history, ask for, and a key counts where all list it: a change cannot bring
+    /// its own signers, in however many commits it comes, from whatever root, base or history it is applied.
     ///
     /// # Errors
     /// Where the repository cannot be read.
@@ -112,6 +121,7 @@ impl Rules<'_> {
         let live = self.live.map(|(_, there)| needed(there)).unwrap_or(0);
         let kept = self.kept.map_or(0, |kept| kept.reviews);
         let needed = needed(self.configuration).max(live).max(kept);
+        let needed = needed.max(self.past.map_or(0, |past| past.governed.reviews));
         let mut findings = (Vec::new(), Vec::new());
         let mut at = |said: &Configuration, commit: Option<Oid>| -> Result<Option<Vec<Signer>>, Failure> {
             let Some(commit) = commit else { return Ok(None) };
@@ -129,6 +139,8 @@ impl Rules<'_> {
             None => None,
         };
         let head = at(self.configuration, Some(self.head))?.unwrap_or_default();
+        let base =
+            base.or_else(|| self.past.map(|past| past.signers.clone()).filter(|list| !list.is_empty()));
         let lack = base.is_none().then(|| match self.base {
             None => {
                 "there is no commit before the change, so nobody is known who could approve it; signers count from the \
@@ -150,17 +162,49 @@ impl Rules<'_> {
         if let Some(kept) = self.kept.filter(|kept| kept.reviews > 0) {
             signers.retain(|one| kept.signers.contains(&named(one)));
         }
+        let lists = self.past.map_or(&[][..], |past| &past.lists);
+        let (signers, newer): (Vec<Signer>, Vec<Signer>) =
+            signers.into_iter().partition(|one| lists.iter().all(|list| list.contains(&named(one))));
+        let lack = lack.or_else(|| {
+            (signers.is_empty() && !newer.is_empty()).then(|| {
+                "no key is in every list of signers that history had, so nobody can approve the first apply to this target; \
+                 --trust-base goes by the base alone"
+                    .to_owned()
+            })
+        });
         let from = self.live.map(|(commit, _)| commit).or(self.base);
         let authors = if needed == 0 { Vec::new() } else { authors(repo, from, self.head)? };
-        Ok(Standing { needed, signers, head, authors, findings, lack: lack.filter(|_| needed > 0) })
+        let lack = lack.filter(|_| needed > 0);
+        Ok(Standing { needed, signers, head, newer, authors, findings, lack, unknown: None, overrode: None })
     }
 }
 
 impl Standing {
+    /// Adds those who had a hand in what is changed.
+    pub fn add(&mut self, hands: Hands) {
+        self.authors.extend(hands.written.into_iter().map(author));
+        self.unknown = self.unknown.take().or(hands.unknown);
+    }
+
+    /// What is missing for anything to be approved, a sentence each.
+    pub fn lacks(&self) -> impl Iterator<Item = String> {
+        self.unknown.iter().chain(&self.lack).cloned().collect::<Vec<_>>().into_iter()
+    }
+
     /// What the approvals of some changes come to.
     pub fn verdict(&self, changes_digest: &str, given: &[Given], now: Timestamp) -> Verdict {
-        let facts =
-            Facts { changes_digest, base: &self.signers, head: &self.head, authors: &self.authors, now };
+        if let Some(why) = &self.unknown {
+            let refused = |one: &Given| Err(Refused { from: one.from.clone(), why: why.clone() });
+            return Verdict::new(self.needed, given.iter().map(refused).collect());
+        }
+        let facts = Facts {
+            changes_digest,
+            base: &self.signers,
+            head: &self.head,
+            newer: &self.newer,
+            authors: &self.authors,
+            now,
+        };
         Verdict::new(self.needed, given.iter().map(|given| approval::signature(given, &facts)).collect())
     }
 }
@@ -184,13 +228,13 @@ pub fn governed(repo: &Repo, said: &Configuration, commit: Oid) -> Result<Govern
         reviews: needed(said),
         branch: branch.map(|branch| branch.value.clone()),
         signers,
-        reviewed: reviewed(said),
+        reviewed: said.approval().and_then(reviewed),
     })
 }
 
 /// Whose reviews count, in the words that a target keeps.
-pub fn reviewed(said: &Configuration) -> Option<String> {
-    let github = said.approval()?.github.as_ref()?;
+pub fn reviewed(approval: &config::Approval) -> Option<String> {
+    let github = approval.github.as_ref()?;
     let of = github.repository.as_ref().map_or("its own repository", |name| name.value.as_str());
     let mut words = format!("GitHub, {of}, check `{}` of app {}", github.check, github.app);
     if let Some(environment) = &github.environment {
@@ -200,24 +244,20 @@ pub fn reviewed(said: &Configuration) -> Option<String> {
 }
 
 /// A signer as the target keeps it: under another name, a key is another signer.
-fn named(signer: &Signer) -> String {
+pub fn named(signer: &Signer) -> String {
     format!("{} {}", signer.principals.join(","), signer.fingerprint())
 }
 
 fn authors(repo: &Repo, from: Option<Oid>, head: Oid) -> Result<Vec<Author>, Failure> {
-    let written = repo.written(from, head)?;
-    Ok(written
-        .into_iter()
-        .map(|one| Author {
-            name: one.name,
-            address: one.address,
-            commit: git::short(one.commit),
-            key: one.signature.and_then(|signature| {
-                let signature = SshSig::from_pem(&signature).ok()?;
-                Some(PublicKey::from(signature.public_key().clone()).fingerprint(HashAlg::Sha256).to_string())
-            }),
-        })
-        .collect())
+    Ok(repo.written(from, head)?.into_iter().map(author).collect())
+}
+
+fn author(one: Written) -> Author {
+    let key = one.signature.and_then(|signature| {
+        let signature = SshSig::from_pem(&signature).ok()?;
+        Some(PublicKey::from(signature.public_key().clone()).fingerprint(HashAlg::Sha256).to_string())
+    });
+    Author { name: one.name, address: one.address, commit: git::short(one.commit), key }
 }
 
 /// A file of a commit as text; nothing where it has none.
@@ -237,34 +277,13 @@ pub fn source(repo: &Repo, commit: Oid, path: &str) -> Result<Option<Source>, Fa
     Ok(Some(read))
 }
 
-/// How the approvals beside a plan stand, as far as that can be told from here: it is judged when
-/// the plan is applied. Gives nothing where the policies here do not load.
-///
-/// # Errors
-/// Where the repository, the target or an approval cannot be read.
-pub fn judged(plan: &Plan, file: &Path, now: Timestamp) -> Result<Option<Judged>, Failure> {
-    let args = PlanningArgs {
-        held: HeldArgs { target: None, base: plan.git.merge_base.clone(), load_timeout: 1_000 },
-        allow_prune: plan.allow_prune,
-    };
-    let paths = planning::scope_of(plan)?;
-    let request = Request { paths: &paths, args: &args, told: false, now };
-    match planning::make(&request)? {
-        Made::Planned(planning) => planning.verdict(&plan.changes_digest, file, now).map(Some),
-        Made::Broken(..) => Ok(None),
-    }
-}
-
 /// What is wrong with the signers, and what keeps approvals from being judged here.
-pub fn told(judged: &Result<Option<Judged>, Failure>, terminal: &Terminal) {
+pub fn told(judged: &Result<Judged, Failure>, terminal: &Terminal) {
     match judged {
-        Ok(Some(judged)) => {
+        Ok(judged) => {
             let (findings, sources) = &judged.standing.findings;
             terminal.findings(findings, sources, &terminal.layout(false, false));
-            judged.standing.lack.iter().for_each(|lack| terminal.say(&format!("note: {lack}")));
-        }
-        Ok(None) => {
-            terminal.say("note: approvals are judged when it is applied: the policies here do not load")
+            judged.standing.lacks().for_each(|lack| terminal.say(&format!("note: {lack}")));
         }
         Err(failure) => {
             terminal

@@ -6,7 +6,7 @@ use super::args_plan::Approve;
 use super::failure::{Failure, status};
 use super::planning::Judged;
 use super::terminal::Terminal;
-use super::{Outcome, agent, approvals, files, output, show};
+use super::{Outcome, agent, approvals, files, output, show, verified};
 use crate::change::approval;
 use crate::report;
 use jiff::Timestamp;
@@ -18,12 +18,32 @@ pub fn run(args: &Approve, terminal: &Terminal) -> Outcome {
         Ok(plan) => plan,
         Err((finding, source)) => return Ok(show::unread(&finding, source, terminal)),
     };
-    if show::expired(&plan, Timestamp::now()) {
+    let now = Timestamp::now();
+    if show::expired(&plan, now) {
         return Err(Failure::usage(format!("the plan expired at {}", plan.expires))
             .hint("make a new one: luascale plan -o"));
     }
+    if plan.is_early(now) {
+        return Err(Failure::usage(format!(
+            "the plan says it was made at {}, which is still to come",
+            plan.created
+        ))
+        .hint("make a new one: luascale plan -o; or set the clock"));
+    }
     if plan.changes().next().is_none() {
         return Err(Failure::usage("the plan changes nothing, so there is nothing to approve"));
+    }
+    let again = verified::again(&plan, &args.held, now).map_err(|failure| {
+        failure.hint(
+            "a plan is signed where it can be planned again: in its repository, with its target in reach",
+        )
+    })?;
+    if !again.why.is_empty() {
+        let mut said = "refused: nothing was signed, for the plan is not what is planned here".to_owned();
+        again.why.iter().for_each(|why| said.push_str(&format!("\n  {why}")));
+        terminal.say(&said);
+        terminal.print(&report::plan::text(&again.planning.plan, &terminal.layout(false, false)), None)?;
+        return Ok(status::FINDINGS);
     }
     let message = approval::message(&plan.changes_digest);
     let (key, signature) = agent::sign(&args.key, approval::NAMESPACE, &message)?;
@@ -40,10 +60,10 @@ pub fn run(args: &Approve, terminal: &Terminal) -> Outcome {
     output::folder(&folder)?;
     output::write(&path, signature.as_bytes())?;
     let shown = files::shown(&path);
-    let judged = approvals::judged(&plan, &args.plan, Timestamp::now());
+    let judged = again.judged(&plan, &args.plan, now);
     let mut ends = status::CLEAN;
     match &judged {
-        Ok(Some(Judged { verdict, .. })) => {
+        Ok(Judged { verdict, .. }) => {
             // Whether this one counts is what whoever signed has to know first.
             let refused = verdict.refused.iter().find(|refused| refused.from == shown);
             match refused.filter(|_| verdict.needed > 0) {
@@ -56,9 +76,11 @@ pub fn run(args: &Approve, terminal: &Terminal) -> Outcome {
             }
             terminal.tell(report::plan::approvals(verdict).trim_end());
         }
-        _ => terminal.say(&format!("signed by {fingerprint}: wrote {shown}")),
+        Err(_) => terminal.say(&format!("signed by {fingerprint}: wrote {shown}")),
     }
     approvals::told(&judged, terminal);
-    terminal.print(&report::plan::text(&plan, &terminal.layout(false, false)), None)?;
+    // In words of its own, which are those that the plan has.
+    terminal.print(&report::plan::text(&again.planning.plan, &terminal.layout(false, false)), None)?;
+    again.planning.notes.iter().for_each(|note| terminal.say(&format!("note: {note}")));
     Ok(ends)
 }

@@ -40,6 +40,10 @@ pub struct Apply {
     /// How it is planned again
     #[command(flatten)]
     pub planning: PlanningArgs,
+    /// For a target that keeps no record of who has to approve, go by the configuration of the base
+    /// alone, whatever history ever asked for; the ledger says so
+    #[arg(long, help_heading = "Planning")]
+    pub trust_base: bool,
     /// The lock
     #[command(flatten)]
     pub lock: LockArgs,

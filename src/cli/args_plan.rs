@@ -76,6 +76,9 @@ pub struct Show {
     /// Print the changes_digest alone: what `ssh-keygen -Y sign -n luascale` has to sign
     #[arg(long, conflicts_with = "format", help_heading = "Output")]
     pub changes_digest: bool,
+    /// How it is planned again, to see whether it says the truth
+    #[command(flatten)]
+    pub held: HeldArgs,
 }
 
 /// `luascale approve`.
@@ -88,6 +91,9 @@ pub struct Approve {
     /// agent holds
     #[arg(long, value_name = "FILE")]
     pub key: PathBuf,
+    /// How it is planned again: only a plan that says what is planned here is signed
+    #[command(flatten)]
+    pub held: HeldArgs,
 }
 
 /// `luascale ci`.

@@ -192,7 +192,7 @@ fn plan(args: &Ci, paths: &[PathBuf], terminal: &Terminal) -> Result<Part, Failu
     part.text = report::plan::text(&planning.plan, &terminal.layout(false, false));
     part.markdown = report::plan::markdown(&planning.plan);
     part.files = vec![("plan.json", planning.plan.text())];
-    part.hints = planning.remarks(&planning.standing()?);
+    part.hints = planning.remarks(&planning.standing(None, false)?);
     for refused in &planning.refused {
         part.status = part.status.max(status::FINDINGS);
         part.hints.push(format!("the target refuses {}: {}", refused.id, refused.why));

@@ -91,7 +91,8 @@ impl<'a> Delivery<'a> {
         Ok(Delivery { opened, terminal, run, lock, stop })
     }
 
-    /// Does some operations as this run, and writes them down.
+    /// Does some operations as this run, and writes them down; `from` says of policies that do not
+    /// come from the commit of the origin where they come from.
     ///
     /// # Errors
     /// Where the target failed or somebody asked for a stop; the next run finishes it.
@@ -99,6 +100,7 @@ impl<'a> Delivery<'a> {
         &mut self,
         origin: Origin,
         hold: BTreeMap<String, Hold>,
+        from: BTreeMap<String, Option<String>>,
         operations: Vec<Operation>,
         serial: u64,
     ) -> Result<Delivered, Failure> {
@@ -116,6 +118,7 @@ impl<'a> Delivery<'a> {
             started: now(),
             origin,
             hold,
+            from,
             ledger: ledger::head(&bytes),
             operations,
         };

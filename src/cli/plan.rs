@@ -51,7 +51,7 @@ fn make(args: &PlanArgs, terminal: &Terminal) -> Outcome {
         }
     };
     let mut text = shown(&planning.plan, args.format, terminal);
-    let standing = planning.standing()?;
+    let standing = planning.standing(None, false)?;
     if args.format == PlanFormat::Text && standing.needed > 0 && planning.plan.changes().next().is_some() {
         let s = if standing.needed == 1 { "person" } else { "people" };
         let _ = writeln!(text, "approval {} {s} who did not write it", standing.needed);

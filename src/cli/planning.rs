@@ -12,6 +12,8 @@ use super::clash::{self, Clashes};
 use super::configuration::Configuration;
 use super::failure::Failure;
 use super::files;
+use super::hands::{DEEPER, Policies};
+use super::past::{self, Past};
 use super::planned;
 use super::revision::{self, Revision, Scope};
 use super::targets::{self, Opened};
@@ -59,6 +61,8 @@ pub struct Planning {
     pub plan: Plan,
     /// What governs the target once it is applied: what the planned commit says.
     pub governed: Governed,
+    /// What history ever asked for, where the target keeps no record of what governs it.
+    pub past: Option<Past>,
     /// What performs it, sorted by name.
     pub operations: Vec<Operation>,
     /// What the target would refuse.
@@ -151,9 +155,12 @@ pub fn make_where(
         let whole = folder.join(path);
         paths.is_empty() || paths.iter().any(|scope| whole.starts_with(scope))
     };
-    let policies = plan::policies(&of_live(&live), &of_git(&revision), &in_scope, &|id, after| {
+    let mut policies = plan::policies(&of_live(&live), &of_git(&revision), &in_scope, &|id, after| {
         live.held(id, after).map(|hold| hold.by)
     });
+    for policy in policies.iter_mut().filter(|policy| policy.op != Op::None) {
+        policy.since = live.came(&policy.id).and_then(|came| came.by);
+    }
     let prune = plan::prune_refused(&policies, live.policies.len(), request.args.allow_prune);
     let operations = operations(&policies, &live, &revision);
     let refused = target.validate(&operations)?;
@@ -165,9 +172,17 @@ pub fn make_where(
     );
     let there = Configuration::at(&repo, head, &folder)?;
     let governed = approvals::governed(&repo, &there, head)?;
-    let before = match &live.governed {
-        Some(kept) => kept.clone(),
-        None => approvals::governed(&repo, &configuration, held)?,
+    let past = match &live.governed {
+        Some(_) => None,
+        None => Some(past::past(&repo, held, &folder)?),
+    };
+    let before = match (&live.governed, &past) {
+        (Some(kept), _) => kept.clone(),
+        (None, past) => {
+            let base = approvals::governed(&repo, &configuration, held)?;
+            let past = past.as_ref().map(|past| &past.governed);
+            past.filter(|past| past.reviews > base.reviews).cloned().unwrap_or(base)
+        }
     };
     let mut plan = Plan {
         format: String::new(),
@@ -207,6 +222,7 @@ pub fn make_where(
         live,
         plan,
         governed,
+        past,
         operations,
         refused,
         prune,
@@ -218,11 +234,12 @@ pub fn make_where(
 }
 
 impl Planning {
-    /// What the change's approvals are judged by.
+    /// What the approvals of the changes of some policies are judged by; without a name, of all that
+    /// change. With `trust_base`, history does not count for a target that keeps no record.
     ///
     /// # Errors
     /// Where the repository cannot be read.
-    pub fn standing(&self) -> Result<Standing, Failure> {
+    pub fn standing(&self, touched: Option<&[&str]>, trust_base: bool) -> Result<Standing, Failure> {
         let live = match self.live.commit.as_deref().and_then(|commit| commit.parse::<Oid>().ok()) {
             Some(commit)
                 if self.base.merged && commit != self.head && self.repo.descends(self.head, commit)? =>
@@ -237,30 +254,43 @@ impl Planning {
             live: live.as_ref().map(|(commit, there)| (*commit, there)),
             head: self.head,
             kept: self.live.governed.as_ref(),
+            past: self.past.as_ref().filter(|_| !trust_base),
         };
-        rules.standing(&self.repo)
+        let mut standing = rules.standing(&self.repo)?;
+        if trust_base {
+            standing.overrode = self.past.as_ref().and_then(|past| past.beyond(standing.needed));
+        }
+        if standing.needed > 0 {
+            let counts = |operation: &&Operation| touched.is_none_or(|ids| ids.contains(&&*operation.id));
+            let operations: Vec<&Operation> = self.operations.iter().filter(counts).collect();
+            let policies =
+                Policies { repo: &self.repo, head: self.head, folder: &self.folder, live: &self.live };
+            standing.add(policies.hands(&operations)?);
+        }
+        Ok(standing)
+    }
+
+    /// Why nobody can tell whether history ever asked for approval, where that decides.
+    pub fn cut(&self) -> Option<String> {
+        self.past.as_ref().filter(|past| past.cut).map(|_| {
+            format!(
+                "nothing was applied to this target yet that says who has to approve, and this clone is shallow, so it \
+                 cannot be told whether approval was ever asked for; {DEEPER}, and `apply --trust-base` does without"
+            )
+        })
     }
 
     /// What is to be said beside the plan: a sentence each.
     pub fn remarks(&self, standing: &Standing) -> Vec<String> {
         let mut remarks = self.notes.clone();
-        remarks.extend(standing.lack.clone());
+        remarks.extend(standing.lacks());
+        remarks.extend(self.cut().filter(|_| standing.unknown.is_none()));
         if self.base.commit.is_none() && standing.lack.is_none() {
             remarks.push(
                 "there is no commit before this one, so the configuration is read from it itself".into(),
             );
         }
         remarks
-    }
-
-    /// What the approvals beside a plan come to for the changes that are planned.
-    ///
-    /// # Errors
-    /// Where the repository or the approvals cannot be read.
-    pub fn verdict(&self, changes_digest: &str, file: &Path, now: Timestamp) -> Result<Judged, Failure> {
-        let standing = self.standing()?;
-        let verdict = standing.verdict(changes_digest, &approvals::given(file)?, now);
-        Ok(Judged { verdict, standing })
     }
 }
 

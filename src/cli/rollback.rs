@@ -8,7 +8,7 @@ use super::{Outcome, targets};
 use crate::change::chain::Did;
 use crate::change::rollback::{holds, operations};
 use crate::report::delivered::{self, Report};
-use crate::target::{Error, Origin};
+use crate::target::{Error, Generation, Origin};
 use std::collections::BTreeMap;
 
 /// Runs the command.
@@ -54,8 +54,11 @@ pub fn run(args: &Rollback, terminal: &Terminal) -> Outcome {
         ..Report::default()
     };
     if !operations.is_empty() {
-        let commit =
-            opened.target.history()?.into_iter().find(|g| g.serial == to).and_then(|g| g.origin.commit);
+        let earlier = opened.target.history()?.into_iter().find(|g| g.serial == to);
+        let commits = earlier.as_ref().map(Generation::commits).unwrap_or_default();
+        let commit = earlier.and_then(|generation| generation.origin.commit);
+        // Who wrote what comes next is told from where each version came from, not from this run.
+        let from = operations.iter().map(|o| (o.id.clone(), commits.get(&o.id).cloned().flatten())).collect();
         let origin = Origin {
             action: "rollback".into(),
             commit,
@@ -68,7 +71,7 @@ pub fn run(args: &Rollback, terminal: &Terminal) -> Outcome {
         // What the one that is gone had is not known, so there is nothing to hold off.
         let hold = if lost { BTreeMap::new() } else { holds(&live, &operations) };
         report.held = operations.iter().map(|o| o.id.clone()).filter(|id| hold.contains_key(id)).collect();
-        let done = delivery.deliver(origin, hold, operations, live.serial)?;
+        let done = delivery.deliver(origin, hold, from, operations, live.serial)?;
         report.generation = done.outcome.generation.serial;
         report.ledger = done.head;
     }

@@ -5,9 +5,11 @@
 use super::args_plan::{PlanFormat, Show};
 use super::failure::{Failure, status};
 use super::terminal::Terminal;
+use super::verified::{self, Again};
 use super::{Outcome, approvals, files, plan};
 use crate::change::Plan;
 use crate::change::plan as plans;
+use crate::change::stale::short;
 use crate::model::Finding;
 use crate::report;
 use crate::text::Source;
@@ -25,24 +27,55 @@ pub fn run(args: &Show, terminal: &Terminal) -> Outcome {
         return Ok(status::CLEAN);
     }
     let now = Timestamp::now();
-    let mut text = plan::shown(&plan, args.format, terminal);
-    if args.format != PlanFormat::Json && plan.changes().next().is_some() {
-        let judged = approvals::judged(&plan, &args.plan, now);
-        if let Ok(Some(judged)) = &judged {
-            text.push_str(&match args.format {
-                PlanFormat::Markdown => report::plan::approvals_markdown(&judged.verdict),
-                _ => report::plan::approvals(&judged.verdict),
-            });
-        }
+    let text = plan::shown(&plan, args.format, terminal);
+    if plan.changes().next().is_none() {
         terminal.print(&text, None)?;
-        approvals::told(&judged, terminal);
-    } else {
-        terminal.print(&text, None)?;
+        return Ok(status::CLEAN);
     }
+    let again = verified::again(&plan, &args.held, now);
+    let (doubt, hints) = match &again {
+        Ok(again) if again.why.is_empty() => (None, Vec::new()),
+        Ok(again) => (Some("it says something else than what is planned here".to_owned()), again.why.clone()),
+        Err(failure) => (Some(failure.error.clone()), Vec::new()),
+    };
+    let judged = again.as_ref().map_err(Clone::clone).and_then(|again| again.judged(&plan, &args.plan, now));
+    let verdict = judged.as_ref().ok().map(|judged| &judged.verdict);
+    let head = again.as_ref().map(|again| again.planning.head.to_string()).unwrap_or_default();
+    let sure = || format!("verified: planned again from {}, in the same words", short(&head));
+    let checked = doubt.as_ref().map_or_else(sure, |why| format!("not verified: {why}"));
+    let approvals = match args.format {
+        PlanFormat::Json => {
+            terminal.print(&text, None)?;
+            terminal.say(&checked);
+            return Ok(ends(&again, &plan));
+        }
+        PlanFormat::Markdown => verdict.map(report::plan::approvals_markdown),
+        PlanFormat::Text => verdict.map(report::plan::approvals),
+    };
+    let approvals = approvals.unwrap_or_default();
+    let said = report::plan::checked(&checked, &hints, args.format == PlanFormat::Markdown);
+    // What cannot be relied on is said before it is read.
+    let whole = if doubt.is_some() {
+        format!("{said}\n{text}{approvals}")
+    } else {
+        format!("{text}{approvals}{said}")
+    };
+    terminal.print(&whole, None)?;
+    approvals::told(&judged, terminal);
     if args.format == PlanFormat::Text && expired(&plan, now) {
         terminal.say(&format!("note: it expired at {}: make a new one", plan.expires));
     }
-    Ok(status::CLEAN)
+    Ok(ends(&again, &plan))
+}
+
+/// A plan that tells of just these changes what is not so was forged, or made by another luascale.
+fn ends(again: &Result<Again, Failure>, kept: &Plan) -> u8 {
+    match again {
+        Ok(again) if !again.why.is_empty() && again.planning.plan.changes_digest == kept.changes_digest => {
+            status::FINDINGS
+        }
+        _ => status::CLEAN,
+    }
 }
 
 /// Whether a plan may not be applied any more.

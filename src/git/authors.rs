@@ -56,25 +56,7 @@ impl Repo {
             if is_plain_merge(&repo, &commit) {
                 continue;
             }
-            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
-            let signature = repo.extract_signature(&id, None).ok().map(|(signature, _)| signature.to_vec());
-            let author = commit.author();
-            written.push(Written {
-                commit: id,
-                name: text(author.name_bytes()),
-                address: text(author.email_bytes()),
-                signature,
-            });
-            let committer = commit.committer();
-            let committed = text(committer.email_bytes());
-            if !FORGES.iter().any(|forge| committed.eq_ignore_ascii_case(forge)) {
-                let name = text(committer.name_bytes());
-                written.push(Written { commit: id, name, address: committed, signature: None });
-            }
-            let message = text(commit.message_bytes());
-            for (name, address) in message.lines().flat_map(co_authors) {
-                written.push(Written { commit: id, name, address, signature: None });
-            }
+            written.extend(people(&repo, &commit));
         }
         Ok(written)
     }
@@ -103,6 +85,25 @@ impl Repo {
     }
 }
 
+/// Those who had a hand in a commit.
+pub(super) fn people(repo: &git2::Repository, commit: &git2::Commit<'_>) -> Vec<Written> {
+    let id = commit.id();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+    let one = |name: String, address: String| Written { commit: id, name, address, signature: None };
+    let author = commit.author();
+    let signature = repo.extract_signature(&id, None).ok().map(|(signature, _)| signature.to_vec());
+    let mut people =
+        vec![Written { signature, ..one(text(author.name_bytes()), text(author.email_bytes())) }];
+    let committer = commit.committer();
+    let committed = text(committer.email_bytes());
+    if !FORGES.iter().any(|forge| committed.eq_ignore_ascii_case(forge)) {
+        people.push(one(text(committer.name_bytes()), committed));
+    }
+    let message = text(commit.message_bytes());
+    people.extend(message.lines().flat_map(co_authors).map(|(name, address)| one(name, address)));
+    people
+}
+
 /// An address of a repository without a user, a password, a query.
 fn without_user(url: &str) -> String {
     match url.split_once("://") {
@@ -117,7 +118,7 @@ fn without_user(url: &str) -> String {
 }
 
 /// Whether a merge of two commits has the tree that merging them gives without a hand in it.
-fn is_plain_merge(repo: &git2::Repository, commit: &git2::Commit<'_>) -> bool {
+pub(super) fn is_plain_merge(repo: &git2::Repository, commit: &git2::Commit<'_>) -> bool {
     if commit.parent_count() != 2 {
         return false;
     }

@@ -7,6 +7,7 @@
 
 mod authors;
 mod changes;
+mod hands;
 mod history;
 mod range;
 mod snapshot;
@@ -16,6 +17,7 @@ mod worktree;
 pub use authors::{Written, user};
 pub use changes::{FileChange, Kind as ChangeKind};
 pub use git2::Oid;
+pub use hands::{Asked, Touch, Touches};
 pub use range::Range;
 pub use snapshot::{Entry, Kind, Listing, Skipped, Snapshot, from_path, is_lfs, shown_path, to_path};
 pub use tracked::tracked;

@@ -22,6 +22,8 @@ pub struct Report {
     pub released: Vec<String>,
     /// Who approved, each in words.
     pub approvals: Vec<String>,
+    /// What history asked for and was overridden, in a sentence.
+    pub overrode: Option<String>,
     /// Digest of the changes.
     pub changes_digest: Option<String>,
     /// Where the ledger ends now.
@@ -63,6 +65,9 @@ pub fn text(report: &Report) -> String {
     if !report.approvals.is_empty() {
         out.push_str(&format!("approved by {}\n", clean(&report.approvals.join(", "))));
     }
+    if let Some(overrode) = &report.overrode {
+        out.push_str(&Tone::Warn.paint(&format!("--trust-base: {}\n", clean(overrode))));
+    }
     if let Some(head) = &report.ledger {
         out.push_str(&Tone::Dim.paint(&format!("ledger  line {}, {}\n", head.lines, clean(&head.digest))));
     }
@@ -96,6 +101,7 @@ pub fn json(report: &Report) -> String {
         "held": report.held,
         "released": report.released,
         "approvals": report.approvals,
+        "overrode": report.overrode,
         "changes_digest": report.changes_digest,
         "ledger": report.ledger,
     });

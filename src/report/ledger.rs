@@ -68,6 +68,9 @@ pub fn shown(lines: &[Line]) -> String {
             about.push(format!("approved by {}", clean(&entry.origin.approvals.join(", "))));
         }
         out.push_str(&format!("      {}\n", Tone::Dim.paint(&about.join(", "))));
+        if let Some(overrode) = &entry.origin.overrode {
+            out.push_str(&Tone::Warn.paint(&format!("      --trust-base: {}\n", clean(overrode))));
+        }
         let column = entry.operations.iter().map(|did| width(&clean(&did.id))).max().unwrap_or(0).min(40);
         for did in &entry.operations {
             let version = |digest: &Option<String>| digest.as_deref().map_or("none", short).to_owned();

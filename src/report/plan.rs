@@ -53,6 +53,9 @@ pub fn text(plan: &Plan, layout: &Layout) -> String {
         out.push_str(&Tone::Warn.paint(&format!("it changes who has to approve: {}\n", clean(said))));
     }
     out.push_str(&format!("{}\n", Tone::Strong.paint(&counts(plan))));
+    if let Some(allowed) = plan.allow_prune {
+        out.push_str(&Tone::Warn.paint(&format!("it allows {}\n", deletions(allowed))));
+    }
     if plan.changes().next().is_some() {
         out.push_str(&Tone::Dim.paint(&format!("changes  {}\n", plan.changes_digest)));
         out.push_str(&Tone::Dim.paint(&format!("expires  {}\n", clean(&plan.expires))));
@@ -75,6 +78,9 @@ pub fn markdown(plan: &Plan) -> String {
     for said in plan.approval.iter().flat_map(|altered| &altered.words) {
         out.push_str(&format!("**It changes who has to approve:** {}\n\n", word(said)));
     }
+    if let Some(allowed) = plan.allow_prune {
+        out.push_str(&format!("**It allows {}.**\n\n", deletions(allowed)));
+    }
     if changes.is_empty() {
         return out;
     }
@@ -93,6 +99,10 @@ pub fn markdown(plan: &Plan) -> String {
     }
     out.push_str(&format!("\n`{}`, to be applied until {}\n", plan.changes_digest, word(&plan.expires)));
     out
+}
+
+fn deletions(allowed: u32) -> String {
+    format!("{allowed} deletion{}", if allowed == 1 { "" } else { "s" })
 }
 
 /// Which target it is for.
@@ -139,6 +149,17 @@ pub fn approvals(verdict: &Verdict) -> String {
         out.push_str(&format!("  {} does not count: {}\n", clean(&refused.from), clean(&refused.why)));
     }
     inert(out)
+}
+
+/// Whether what a plan says was verified, and why not.
+pub fn checked(said: &str, why: &[String], as_markdown: bool) -> String {
+    if as_markdown {
+        let items: String = why.iter().map(|why| format!("- {}\n", markdown::text(why))).collect();
+        let gap = if why.is_empty() { "" } else { "\n" };
+        return format!("\n**{}**\n{gap}{items}", markdown::text(said));
+    }
+    let items: String = why.iter().map(|why| format!("  {}\n", clean(why))).collect();
+    inert(format!("{}\n{items}", clean(said)))
 }
 
 /// Who approved, for a pull request.

@@ -201,6 +201,7 @@ impl Directory {
             commit: generation.origin.commit.clone(),
             governed: generation.origin.governed.clone(),
             inventory: generation.inventory.clone(),
+            applied: generation.applied.clone(),
             hold: generation.hold.clone(),
             ..Live::default()
         };
@@ -269,15 +270,9 @@ impl Directory {
     /// Makes the next generation in full in the staging folder.
     fn stage(&self, current: Option<&(Generation, PathBuf)>, journal: &Journal) -> Result<Generation, Error> {
         let staging = self.staging();
-        let mut inventory = current.map(|(generation, _)| generation.inventory.clone()).unwrap_or_default();
-        for operation in &journal.operations {
-            match operation.result() {
-                Some(digest) => inventory.insert(operation.id.clone(), digest),
-                None => inventory.remove(&operation.id),
-            };
-        }
+        let next = Generation::next(current.map(|(generation, _)| generation), journal);
         disk::folders(&staging).map_err(failed("make", &staging))?;
-        for id in inventory.keys() {
+        for id in next.inventory.keys() {
             let (name, staged) = (folder_of(id), staging.join(folder_of(id)));
             let Some((_, folder)) = current else { continue };
             // What somebody took away by hand stays away, and in the inventory: `drift` says so.
@@ -286,15 +281,7 @@ impl Directory {
                 layout::copy(&folder.join(&name), &staged).map_err(failed("write", &staged))?;
             }
         }
-        Ok(Generation {
-            serial: journal.serial.saturating_add(1),
-            run: journal.id.clone(),
-            made: journal.started,
-            origin: journal.origin.clone(),
-            hold: journal.hold.clone(),
-            inventory,
-            ledger: journal.ledger.clone(),
-        })
+        Ok(next)
     }
 }
 

@@ -16,10 +16,11 @@ mod layout;
 mod locks;
 pub mod perform;
 
-pub use crate::change::live::{Head, Hold, Identity, Live, LivePolicy, Operation, Origin};
+pub use crate::change::live::{Applied, Head, Hold, Identity, Live, LivePolicy, Operation, Origin};
 pub use perform::{Interrupted, Outcome, perform};
 
 use crate::change::Bundle;
+use crate::change::live::{Run, applied};
 use crate::model::{Duration, Time};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -173,6 +174,9 @@ pub struct Journal {
     pub origin: Origin,
     /// What is held once it is done.
     pub hold: BTreeMap<String, Hold>,
+    /// The commit of each policy that does not come from that of the origin, as in a rollback.
+    #[serde(default)]
+    pub from: BTreeMap<String, Option<String>>,
     /// Where the ledger ended when it began.
     pub ledger: Option<Head>,
     /// Each policy at most once, sorted by name.
@@ -195,11 +199,50 @@ pub struct Generation {
     pub hold: BTreeMap<String, Hold>,
     /// Digest of each policy as it was applied.
     pub inventory: BTreeMap<String, String>,
+    /// Where each policy came from; empty in what was written before this was kept.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub applied: BTreeMap<String, Applied>,
     /// Where the ledger ended when the run began.
     pub ledger: Option<Head>,
 }
 
 impl Generation {
+    /// The generation that a journal makes of the one that is live.
+    fn next(live: Option<&Generation>, journal: &Journal) -> Generation {
+        let before = live.map(|live| live.inventory.clone()).unwrap_or_default();
+        let serial = journal.serial.saturating_add(1);
+        let run =
+            Run { serial, origin: &journal.origin, from: &journal.from, operations: &journal.operations };
+        let known = live.map(|live| live.applied.clone()).unwrap_or_default();
+        let whole = live.and_then(|live| live.origin.commit.as_deref());
+        let applied = applied(&known, &before, whole, &run);
+        let mut inventory = before;
+        for operation in &journal.operations {
+            match operation.result() {
+                Some(digest) => inventory.insert(operation.id.clone(), digest),
+                None => inventory.remove(&operation.id),
+            };
+        }
+        Generation {
+            serial,
+            run: journal.id.clone(),
+            made: journal.started,
+            origin: journal.origin.clone(),
+            hold: journal.hold.clone(),
+            inventory,
+            applied,
+            ledger: journal.ledger.clone(),
+        }
+    }
+
+    /// The commit that each of its policies came from.
+    pub fn commits(&self) -> BTreeMap<String, Option<String>> {
+        let whole = &self.origin.commit;
+        let commit =
+            |id: &String| self.applied.get(id).map_or_else(|| whole.clone(), |from| from.commit.clone());
+        self.inventory.keys().map(|id| (id.clone(), commit(id))).collect()
+    }
+
     /// What stands for a generation of which nothing but the number is left.
     fn gone(serial: u64) -> Generation {
         Generation {
@@ -209,6 +252,7 @@ impl Generation {
             origin: Origin::default(),
             hold: BTreeMap::new(),
             inventory: BTreeMap::new(),
+            applied: BTreeMap::new(),
             ledger: None,
         }
     }

@@ -4,7 +4,7 @@ use super::{CONFIG, Site, policy};
 use std::process::Command;
 
 /// A site where one person has to approve, with the keys of ann (who writes) and zoe.
-fn guarded() -> Site {
+pub fn guarded() -> Site {
     let site = Site::new();
     for who in ["ann", "zoe", "eve"] {
         key(&site, who);
@@ -21,7 +21,7 @@ fn guarded() -> Site {
     site
 }
 
-fn key(site: &Site, who: &str) {
+pub fn key(site: &Site, who: &str) {
     let path = site.0.path().join(format!("{who}.json"));
     let made = Command::new("ssh-keygen")
         .args(["-q", "-t", "ed25519", "-N", "", "-C", who, "-f"])
@@ -32,16 +32,16 @@ fn key(site: &Site, who: &str) {
     std::fs::rename(path.with_extension("json.pub"), site.0.path().join(format!("{who}.pub.json"))).unwrap();
 }
 
-fn signer(site: &Site, who: &str) -> String {
+pub fn signer(site: &Site, who: &str) -> String {
     format!("{who}@example.com namespaces=\"luascale\" {}", site.0.read(&format!("{who}.pub.json")))
 }
 
-fn planned(site: &Site, to: &str) {
+pub fn planned(site: &Site, to: &str) {
     site.run(&["plan", "-o", to]).expect(0);
 }
 
 /// Signs; only what zoe signs counts.
-fn approve(site: &Site, plan: &str, who: &str) {
+pub fn approve(site: &Site, plan: &str, who: &str) {
     let ran = site.run(&["approve", plan, "--key", &format!("{who}.json")]);
     ran.expect(if who == "zoe" { 0 } else { 1 });
 }

@@ -7,6 +7,9 @@ mod back;
 mod base;
 mod drift;
 mod faults;
+mod first;
+mod forged;
+mod hands;
 mod scope;
 #[path = "../support/mod.rs"]
 mod support;
@@ -49,15 +52,19 @@ impl Site {
     }
 
     fn git_as(&self, who: &str, args: &[&str]) -> String {
+        self.git_by(who, &format!("{who}@example.com"), args)
+    }
+
+    fn git_by(&self, who: &str, address: &str, args: &[&str]) -> String {
         let output = Command::new("git")
             .args(args)
             .current_dir(self.0.path())
             .env("GIT_CONFIG_GLOBAL", "/dev/null")
             .env("GIT_CONFIG_SYSTEM", "/dev/null")
             .env("GIT_AUTHOR_NAME", who)
-            .env("GIT_AUTHOR_EMAIL", format!("{who}@example.com"))
+            .env("GIT_AUTHOR_EMAIL", address)
             .env("GIT_COMMITTER_NAME", who)
-            .env("GIT_COMMITTER_EMAIL", format!("{who}@example.com"))
+            .env("GIT_COMMITTER_EMAIL", address)
             .output()
             .unwrap();
         assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));

@@ -73,6 +73,7 @@ fn journal(target: &Kubernetes, id: &str, wanted: &Policies) -> Result<Journal, 
         started: NOW,
         origin: Origin { action: "apply".into(), actor: "test".into(), ..Origin::default() },
         hold: BTreeMap::new(),
+        from: BTreeMap::new(),
         ledger: None,
         operations: operations(&live, wanted),
     })

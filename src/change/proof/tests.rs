@@ -26,6 +26,7 @@ fn update(id: &str, before: &str, after: &str) -> Planned {
         op: Op::Update,
         before: Some(version(before)),
         after: Some(version(after)),
+        since: None,
         held: None,
         meaning: Vec::new(),
         lint: None,
@@ -38,7 +39,7 @@ fn target() -> TargetId {
 }
 
 fn digest_of(policies: &[Planned]) -> String {
-    plan::changes_digest(&target(), policies, None)
+    sha256(plan::statement(&target(), policies, None, None).as_bytes())
 }
 
 /// A successful check run that states some changes.
@@ -50,7 +51,10 @@ fn run(id: u64, minute: u32, policies: &[Planned]) -> CheckRun {
         conclusion: Some("success".into()),
         completed: at(minute),
         external_id: Some(digest_of(policies)),
-        text: Some(format!("what changes\n\n```json\n{}\n```\n", plan::statement(&target(), policies, None))),
+        text: Some(format!(
+            "what changes\n\n```json\n{}\n```\n",
+            plan::statement(&target(), policies, None, None)
+        )),
     }
 }
 
@@ -219,7 +223,7 @@ fn what_is_applied_has_to_be_what_was_stated() {
     // Nor does a statement for another target count.
     let mut elsewhere = request(&stated);
     let other = TargetId { identity: "another".into(), ..target() };
-    let text = plan::statement(&other, &stated, None);
+    let text = plan::statement(&other, &stated, None, None);
     elsewhere.checks[0].external_id = Some(sha256(text.as_bytes()));
     elsewhere.checks[0].text = Some(text);
     assert!(!judged(NEEDED, &stated, &[part(MERGE, &["a"], elsewhere)], &[]).approved());

@@ -246,10 +246,7 @@ impl Target for Kubernetes {
             return Err(Error::Fenced(lock.id.clone()));
         }
         self.in_order(journal, &state)?;
-        let (mut inventory, mut held) = live
-            .as_ref()
-            .map(|(generation, held)| (generation.inventory.clone(), held.clone()))
-            .unwrap_or_default();
+        let mut held = live.as_ref().map(|(_, held)| held.clone()).unwrap_or_default();
         for operation in &journal.operations {
             let conflict = |found: Option<String>| Error::Conflict {
                 id: operation.id.clone(),
@@ -260,7 +257,6 @@ impl Target for Kubernetes {
                 return Err(conflict(now));
             }
             let Some(digest) = operation.result() else {
-                inventory.remove(&operation.id);
                 held.remove(&operation.id);
                 continue;
             };
@@ -269,18 +265,9 @@ impl Target for Kubernetes {
             if policy.digest != digest {
                 return Err(conflict(Some(policy.digest)));
             }
-            inventory.insert(operation.id.clone(), digest);
             held.insert(operation.id.clone(), objects::Held { config_map: name, uid });
         }
-        let generation = Generation {
-            serial: journal.serial.saturating_add(1),
-            run: journal.id.clone(),
-            made: journal.started,
-            origin: journal.origin.clone(),
-            hold: journal.hold.clone(),
-            inventory,
-            ledger: journal.ledger.clone(),
-        };
+        let generation = Generation::next(live.as_ref().map(|(generation, _)| generation), journal);
         let refused = |why: String| Error::Unavailable(format!("the generation cannot be written: {why}"));
         self.apply(
             "generation",

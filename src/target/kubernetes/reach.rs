@@ -148,6 +148,7 @@ impl Kubernetes {
             commit: generation.origin.commit.clone(),
             governed: generation.origin.governed.clone(),
             inventory: generation.inventory.clone(),
+            applied: generation.applied.clone(),
             hold: generation.hold.clone(),
             ..Live::default()
         };
