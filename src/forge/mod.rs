@@ -203,6 +203,8 @@ pub struct Report {
     pub conclusion: Conclusion,
     /// What approvals bind to: the `changes_digest` of the plan, where there is one.
     pub digest: Option<String>,
+    /// What that is the digest of, in one line: an approval of a part of it can be told by it.
+    pub statement: Option<String>,
     /// One line.
     pub title: String,
     /// Markdown.

@@ -5,6 +5,7 @@
 
 mod client;
 mod contract;
+mod proof;
 mod world;
 
 #[path = "../support/github/mod.rs"]

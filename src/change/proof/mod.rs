@@ -44,6 +44,8 @@ pub struct Needed<'a> {
     pub check: &'a str,
     /// The app that makes it.
     pub app: u64,
+    /// Whether the forge itself asks the owners of code before it merges into the branch.
+    pub owners_are_asked: bool,
 }
 
 /// The latest review of a person that says yes or no.
@@ -114,6 +116,9 @@ pub struct Request {
     pub hands: Vec<Hand>,
     /// The check runs on its head.
     pub checks: Vec<CheckRun>,
+    /// What the rules of its branch come to, as the forge sees it: `APPROVED`, …; none where no rule
+    /// asks for reviews.
+    pub decision: Option<String>,
     /// The files that it changes.
     pub files: Vec<String>,
     /// The owners of code, as the branch had them before the merge; none where it has no such file.

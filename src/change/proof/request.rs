@@ -90,7 +90,11 @@ pub(super) fn judge(
         // One who asks for changes stands in the way, however many approved.
         why.extend(objections.into_iter().filter(|objection| objection.contains("asks for changes")));
     }
-    why.extend(unowned(request, &approvals));
+    // What the forge saw to itself need not be seen again, by who may not look into teams.
+    let seen_to = needed.owners_are_asked && request.decision.as_deref() == Some("APPROVED");
+    if !seen_to {
+        why.extend(unowned(request, &approvals));
+    }
     let states = run.map(|run| changes.stated_by(run)).unwrap_or_default();
     let approvals = if why.is_empty() { approvals } else { Vec::new() };
     Judged { states, approvals, why, label }

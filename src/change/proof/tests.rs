@@ -5,7 +5,8 @@ use super::*;
 
 const HEAD: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 const MERGE: &str = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
-const NEEDED: Needed<'_> = Needed { reviews: 1, branch: "main", check: "luascale", app: 15_368 };
+const NEEDED: Needed<'_> =
+    Needed { reviews: 1, branch: "main", check: "luascale", app: 15_368, owners_are_asked: false };
 
 fn at(minute: u32) -> Option<Timestamp> {
     Some(format!("2026-11-25T12:{minute:02}:00Z").parse().unwrap())
@@ -81,6 +82,7 @@ fn request(policies: &[Planned]) -> Request {
         reviews: vec![approves("bob", 20)],
         hands: vec![Hand { commit: HEAD.into(), login: Some("ann".into()), named: "Ann".into() }],
         checks: vec![run(1, 10, policies)],
+        decision: Some("APPROVED".into()),
         files: vec!["policies/a.lua".into()],
         owners: None,
         members: BTreeMap::new(),
@@ -343,6 +345,22 @@ fn an_owner_of_each_file_approves() {
         let verdict = with(file, &members);
         assert!(words(&verdict).contains("policies/a.lua is owned by"), "{file}: {}", words(&verdict));
     }
+}
+
+#[test]
+fn owners_that_the_forge_asks_itself_are_not_asked_again() {
+    let changes = [update("a", "1", "2")];
+    let with = |asked: bool, decision: Option<&str>| {
+        let mut request = request(&changes);
+        request.owners = Some(Owners::parse("* @org/sre\n").unwrap());
+        request.decision = decision.map(str::to_owned);
+        let needed = Needed { owners_are_asked: asked, ..NEEDED };
+        judged(needed, &changes, &[part(MERGE, &["a"], request)], &[]).approved()
+    };
+    assert!(with(true, Some("APPROVED")));
+    assert!(!with(true, Some("REVIEW_REQUIRED")));
+    assert!(!with(true, None));
+    assert!(!with(false, Some("APPROVED")));
 }
 
 /// The examples of GitHub's own page on code owners, and what it says of each.

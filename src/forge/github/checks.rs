@@ -154,7 +154,15 @@ fn output(report: &Report) -> Value {
     let left = report.annotations.len().saturating_sub(MOST);
     let more = if left == 0 { String::new() } else { format!("\n\nand {left} findings more\n") };
     let room = MOST_BYTES - more.len();
-    json!({ "title": report.title, "summary": format!("{}{more}", cut_bytes(&report.summary, room)) })
+    let mut output =
+        json!({ "title": report.title, "summary": format!("{}{more}", cut_bytes(&report.summary, room)) });
+    // Without it an approval is of all or nothing; what is cut has another digest, and says nothing.
+    let statement =
+        report.statement.as_ref().map(|line| format!("What approval binds to:\n\n```json\n{line}\n```\n"));
+    if let Some(text) = statement.filter(|text| text.len() <= MOST_BYTES) {
+        set(&mut output, "text", json!(text));
+    }
+    output
 }
 
 /// The gravest first, since a check run shows the first ones first.

@@ -4,6 +4,7 @@
 mod checks;
 mod client;
 mod existing;
+pub mod proof;
 
 pub use client::{Access, Auth, Client};
 

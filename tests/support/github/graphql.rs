@@ -44,6 +44,13 @@ fn select(store: &Store, account: &Account, operation: &Operation, value: &Value
 fn root(store: &Store, account: &Account, field: &Field) -> Found {
     let text = |key: &str| field.arguments.get(key).and_then(Value::as_str).unwrap_or_default();
     match field.name.as_str() {
+        "organization" => {
+            let login = text("login");
+            let known = store.repositories.values().any(|r| r.teams.keys().any(|t| t.starts_with(login)));
+            let wrong =
+                ("NOT_FOUND", format!("Could not resolve to an Organization with the login of '{login}'."));
+            known.then(|| json!({ "__typename": "Organization", "login": login })).ok_or(wrong)
+        }
         "viewer" => Ok(json!({ "__typename": "User", "login": account.login })),
         "repository" => {
             let name = format!("{}/{}", text("owner"), text("name"));
@@ -79,7 +86,19 @@ fn special(store: &Store, account: &Account, object: &Value, field: &Field) -> O
         }
         ("Repository", "object") => {
             let oid = field.arguments.get("oid").or(field.arguments.get("expression"))?;
-            Some(json!({ "__typename": "Commit", "oid": oid, "repositoryName": name()? }))
+            let repository = &store.repositories[&name()?];
+            let mut all = repository.pulls.values().flat_map(|p| &p.commits).chain(&repository.commits);
+            let found = all.find(|commit| *oid == commit.sha)?;
+            let mut shown = show::graph_commit(found);
+            shown["repositoryName"] = json!(name()?);
+            Some(shown)
+        }
+        ("Organization", "team") => {
+            let name = format!("{}/{}", object["login"].as_str()?, field.arguments.get("slug")?.as_str()?);
+            let members = store.repositories.values().find_map(|r| r.teams.get(&name))?;
+            let users: Vec<Value> =
+                members.iter().map(|login| json!({ "__typename": "User", "login": login })).collect();
+            Some(json!({ "__typename": "Team", "members": users }))
         }
         ("Commit", "associatedPullRequests") => {
             let (name, oid) = (object["repositoryName"].as_str()?, object["oid"].as_str()?);

@@ -339,7 +339,14 @@ fn update_check(
     if annotations.len() > 50 {
         return unprocessable("CheckRun", "annotations", "exceeds a maximum quantity of 50");
     }
+    let text = output["text"].as_str();
+    if text.is_some_and(|text| text.len() > 65_535) {
+        return unprocessable("CheckRun", "text", "is too long (maximum is 65535 bytes)");
+    }
     check.summary = summary;
+    if let Some(text) = text {
+        check.text = Some(text.to_owned());
+    }
     if let Some(title) = output["title"].as_str() {
         title.clone_into(&mut check.title);
     }

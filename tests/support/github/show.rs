@@ -110,6 +110,7 @@ pub fn check(check: &Check) -> Value {
         "output": {
             "title": check.title,
             "summary": check.summary,
+            "text": check.text,
             "annotations_count": check.annotations.len(),
         },
         "started_at": time(check.started),
@@ -196,6 +197,26 @@ pub fn graph_thread(viewer: &str, thread: &Thread) -> Value {
     })
 }
 
+/// A commit as GraphQL has it.
+pub fn graph_commit(commit: &Commit) -> Value {
+    let who = |login: &Option<String>| {
+        // Buttons on GitHub are pressed as `web-flow`.
+        let web = login.as_deref() == Some("web-flow");
+        let name = login.as_deref().unwrap_or("Somebody");
+        let email = if web { "noreply@github.com".into() } else { format!("{name}@example.com") };
+        json!({ "__typename": "GitActor", "name": name, "email": email, "user": login.as_deref().map(actor) })
+    };
+    let authors: Vec<Value> = std::iter::once(&commit.author).chain(&commit.co_authors).map(who).collect();
+    json!({
+        "__typename": "Commit",
+        "oid": commit.sha,
+        "message": commit.message,
+        "author": who(&commit.author),
+        "committer": who(&commit.committer),
+        "authors": authors,
+    })
+}
+
 /// A pull request as GraphQL has it; its lists are connections.
 pub fn graph_pull(store: &Store, name: &str, viewer: &str, pull: &Pull) -> Value {
     let merged = pull.merge_commit.is_some();
@@ -216,18 +237,7 @@ pub fn graph_pull(store: &Store, name: &str, viewer: &str, pull: &Pull) -> Value
     let commits: Vec<Value> = pull
         .commits
         .iter()
-        .map(|c| {
-            let who = |login: &Option<String>| json!({ "__typename": "GitActor", "user": login.as_deref().map(actor) });
-            let commit = json!({
-                "__typename": "Commit",
-                "oid": c.sha,
-                "message": c.message,
-                "author": who(&c.author),
-                "committer": who(&c.committer),
-                "authors": [who(&c.author)],
-            });
-            json!({ "__typename": "PullRequestCommit", "commit": commit })
-        })
+        .map(|c| json!({ "__typename": "PullRequestCommit", "commit": graph_commit(c) }))
         .collect();
     json!({
         "__typename": "PullRequest",
@@ -244,7 +254,7 @@ pub fn graph_pull(store: &Store, name: &str, viewer: &str, pull: &Pull) -> Value
         "isCrossRepository": pull.head.repository.as_deref() != Some(name),
         "mergeCommit": pull.merge_commit.as_ref().map(|oid| json!({ "__typename": "Commit", "oid": oid })),
         "mergedAt": pull.merged_at.map(time),
-        "reviewDecision": Value::Null,
+        "reviewDecision": pull.decision,
         "comments": of(&pull.conversation, "IssueComment"),
         "reviews": reviews,
         "reviewThreads": pull.threads.iter().map(|t| graph_thread(viewer, t)).collect::<Vec<_>>(),

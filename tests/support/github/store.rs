@@ -50,6 +50,10 @@ pub struct Repository {
     pub default_branch: String,
     /// By number.
     pub pulls: BTreeMap<u64, Pull>,
+    /// Commits of no pull request: merges, and what was pushed without one.
+    pub commits: Vec<Commit>,
+    /// Members of teams, by `organisation/team`.
+    pub teams: BTreeMap<String, Vec<String>>,
     /// In the order in which they were made.
     pub checks: Vec<Check>,
     /// What people may do: `admin`, `write`, `read`.
@@ -87,6 +91,8 @@ pub struct Pull {
     pub base: Side,
     /// The commit that it was merged as.
     pub merge_commit: Option<String>,
+    /// What the rules of its branch come to: `APPROVED`, `REVIEW_REQUIRED`, `CHANGES_REQUESTED`.
+    pub decision: Option<String>,
     pub merged_at: Option<u64>,
     pub files: Vec<File>,
     pub commits: Vec<Commit>,
@@ -113,6 +119,8 @@ pub struct Commit {
     pub sha: String,
     /// The account of the author; none where GitHub knows none.
     pub author: Option<String>,
+    /// Those of other authors, by trailers.
+    pub co_authors: Vec<Option<String>>,
     pub committer: Option<String>,
     pub message: String,
 }
@@ -171,6 +179,7 @@ pub struct Check {
     pub app: App,
     pub title: String,
     pub summary: String,
+    pub text: Option<String>,
     pub annotations: Vec<Value>,
     pub started: u64,
     pub completed: Option<u64>,
