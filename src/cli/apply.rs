@@ -6,9 +6,10 @@
 use super::args::{Apply, TextOrJson};
 use super::delivery::{self, Delivery};
 use super::failure::{Failure, status};
+use super::figures::{self, Figures};
 use super::planning::{self, Judged, Made, Planning, Request};
 use super::terminal::Terminal;
-use super::{Outcome, approvals, show};
+use super::{Outcome, approvals, output, show};
 use crate::change::chain::Did;
 use crate::change::plan::{self, Op, Plan};
 use crate::change::rollback::kept;
@@ -20,6 +21,7 @@ use std::path::{Path, PathBuf};
 
 /// Runs the command.
 pub fn run(args: &Apply, terminal: &Terminal) -> Outcome {
+    args.output_dir.as_deref().map_or(Ok(()), output::checked)?;
     // A folder is the policy root that is planned, a file a plan that was made.
     let (folder, file) = match args.plan.as_deref() {
         Some(path) if path.is_dir() => (Some(path.to_owned()), None),
@@ -54,7 +56,7 @@ pub fn run(args: &Apply, terminal: &Terminal) -> Outcome {
     // What is refused for good is refused before anybody has to wait for a lock.
     let asked = Asked { args, file, kept: kept.as_ref() };
     if let Next::Refused(why) = asked.next(&first)? {
-        return Ok(refused(&why, &first, terminal));
+        return asked.refused(&why, &first, terminal);
     }
     let (mut delivery, resumed) = Delivery::begin(&first.opened, &args.lock, terminal)?;
     if let Some(resumed) = &resumed {
@@ -77,7 +79,7 @@ pub fn run(args: &Apply, terminal: &Terminal) -> Outcome {
         }
     };
     let (operations, judged) = match asked.next(planning)? {
-        Next::Refused(why) => return Ok(refused(&why, planning, terminal)),
+        Next::Refused(why) => return asked.refused(&why, planning, terminal),
         Next::Nothing => (Vec::new(), None),
         Next::Due(operations, judged) => (operations, Some(judged)),
     };
@@ -115,6 +117,12 @@ pub fn run(args: &Apply, terminal: &Terminal) -> Outcome {
         report.ledger = done.head;
     } else {
         report.released.clear();
+    }
+    if let Some(folder) = &args.output_dir {
+        let (changes, digest) = (Some(report.operations.len()), report.changes_digest.clone());
+        let json = delivered::json(&report);
+        let figures = Figures { changes, digest, ..Figures::default() };
+        figures::write(folder, &figures, &[("apply.json".to_owned(), json)])?;
     }
     let text = match args.format {
         TextOrJson::Text => delivered::text(&report),
@@ -236,6 +244,18 @@ impl Asked<'_> {
         }
     }
 
+    /// Tells why nothing was applied.
+    fn refused(&self, why: &[String], planning: &Planning, terminal: &Terminal) -> Outcome {
+        if let Some(folder) = &self.args.output_dir {
+            let digest = self.kept.map_or(&planning.plan.changes_digest, |kept| &kept.changes_digest).clone();
+            let figures = Figures { changes: Some(0), digest: Some(digest), ..Figures::default() };
+            figures::write(folder, &figures, &[])?;
+        }
+        terminal.say(&format!("refused: nothing was applied to {}", planning.opened.target.shown()));
+        why.iter().for_each(|why| terminal.say(&format!("  {why}")));
+        Ok(status::FINDINGS)
+    }
+
     /// What the target or the limits of deletion refuse, of what is to be done.
     fn disallowed(&self, now: &Planning, touched: &[&str]) -> Vec<String> {
         let mut why: Vec<String> = now
@@ -347,11 +367,4 @@ fn hold(planning: &Planning, operations: &[Operation], whole: bool) -> BTreeMap<
             None => whole.then_some(None),
         }
     })
-}
-
-/// Tells why nothing was applied.
-fn refused(why: &[String], planning: &Planning, terminal: &Terminal) -> u8 {
-    terminal.say(&format!("refused: nothing was applied to {}", planning.opened.target.shown()));
-    why.iter().for_each(|why| terminal.say(&format!("  {why}")));
-    status::FINDINGS
 }

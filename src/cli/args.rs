@@ -212,6 +212,19 @@ pub enum FailOnArg {
     Never,
 }
 
+impl FailOnArg {
+    /// The mildest level that fails; none where nothing does.
+    pub fn level(self) -> Option<crate::model::Level> {
+        use crate::model::Level;
+        match self {
+            FailOnArg::Note => Some(Level::Note),
+            FailOnArg::Warning => Some(Level::Warning),
+            FailOnArg::Error => Some(Level::Error),
+            FailOnArg::Never => None,
+        }
+    }
+}
+
 /// What `check` prints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum CheckFormat {

@@ -50,6 +50,9 @@ pub struct Apply {
     /// What to print
     #[arg(long, value_enum, default_value_t = TextOrJson::Text, value_name = "FORMAT")]
     pub format: TextOrJson,
+    /// A folder to write apply.json and figures.env into, which is made where it is not there
+    #[arg(long, value_name = "DIR")]
+    pub output_dir: Option<PathBuf>,
 }
 
 /// `luascale drift`.
@@ -67,6 +70,9 @@ pub struct Drift {
     /// What to print
     #[arg(long, value_enum, default_value_t = TextOrJson::Text, value_name = "FORMAT")]
     pub format: TextOrJson,
+    /// A folder to write drift.json and figures.env into, which is made where it is not there
+    #[arg(long, value_name = "DIR")]
+    pub output_dir: Option<PathBuf>,
 }
 
 /// `luascale rollback`.

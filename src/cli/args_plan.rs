@@ -1,6 +1,6 @@
 //! What was typed after `plan`, `show`, `approve` and `ci`. May import: everything.
 
-use super::args::{SampleArgs, duration};
+use super::args::{FailOnArg, SampleArgs, duration};
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
@@ -108,6 +108,9 @@ pub struct Ci {
     /// What to print
     #[arg(long, value_enum, default_value_t = CiFormat::Text, value_name = "FORMAT", help_heading = "Output")]
     pub format: CiFormat,
+    /// From which level on findings fail [default: that of the base's luascale.yaml, else warning]
+    #[arg(long, value_enum, value_name = "LEVEL", help_heading = "Output")]
+    pub fail_on: Option<FailOnArg>,
     /// How the plan is made
     #[command(flatten)]
     pub planning: PlanningArgs,

@@ -4,11 +4,13 @@
 //! Each part does what it can: where one fails the others are still there, and the exit status is
 //! the gravest of all.
 
-#![expect(clippy::disallowed_methods, reason = "reports are written to the folder that was asked for")]
+#![expect(clippy::disallowed_methods, reason = "a plan of an earlier run is taken away")]
 
+use super::args::FailOnArg;
 use super::args_plan::{Ci, CiFormat};
 use super::compare::{self, Comparison};
 use super::failure::{Failure, status};
+use super::figures::{self, Figures};
 use super::planned::{self, Linted};
 use super::planning::{self, Made, Planning, Request};
 use super::revision::{self, Scope};
@@ -32,6 +34,7 @@ struct Part {
     text: String,
     markdown: String,
     files: Vec<(&'static str, String)>,
+    figures: Figures,
 }
 
 impl Part {
@@ -44,6 +47,7 @@ impl Part {
             text: String::new(),
             markdown: String::new(),
             files: Vec::new(),
+            figures: Figures::default(),
         }
     }
 
@@ -68,7 +72,7 @@ pub fn run(args: &Ci, terminal: &Terminal) -> Outcome {
     let base = planning::base(&repo, head, args.planning.held.base.as_deref());
     let from = base.as_ref().ok().and_then(|base| base.commit);
     let parts = [
-        check(&repo, from, head, &paths, limits, terminal)
+        check(&repo, (from, head), args.fail_on, &paths, limits, terminal)
             .unwrap_or_else(|failure| Part::failed("check", failure)),
         match &base {
             Err(failure) => Part::failed("diff", failure.clone()),
@@ -105,8 +109,8 @@ pub fn run(args: &Ci, terminal: &Terminal) -> Outcome {
 
 fn check(
     repo: &Repo,
-    base: Option<crate::git::Oid>,
-    head: crate::git::Oid,
+    (base, head): (Option<crate::git::Oid>, crate::git::Oid),
+    fail_on: Option<FailOnArg>,
     paths: &[PathBuf],
     limits: Limits,
     terminal: &Terminal,
@@ -116,6 +120,9 @@ fn check(
     // Where the base is not there its settings are not either: those of the commit then.
     let Linted { findings, sources, failing, suppressed, files } =
         planned::lint(repo, base.unwrap_or(head), &revision, planned::today())?;
+    let failing = fail_on.map_or(failing, |asked| {
+        findings.iter().filter(|finding| asked.level().is_some_and(|level| finding.level >= level)).count()
+    });
     let broken = revision.findings.iter().filter(|finding| !findings.contains(finding)).count();
     let mut findings = findings;
     findings.extend(
@@ -140,6 +147,7 @@ fn check(
         status: if failing + broken > 0 { status::FINDINGS } else { status::CLEAN },
         text: report::findings(&findings, &sources, &layout, true),
         markdown,
+        figures: Figures { findings: Some(findings.len()), ..Figures::default() },
         files: vec![
             ("check.json", report::findings_json(&findings, &sources)),
             ("check.sarif", report::sarif::sarif(&findings, &suppressed, &sources, &base)),
@@ -168,6 +176,7 @@ fn told(comparison: &Comparison, terminal: &Terminal) -> Part {
         status: if comparison.is_wrong() { status::FINDINGS } else { status::CLEAN },
         text: diff::text(difference, &layout),
         markdown: diff_pages::markdown(difference),
+        figures: Figures { changes: Some(difference.policies.len()), ..Figures::default() },
         files: vec![
             ("diff.json", diff_pages::json(difference, findings, sources)),
             ("diff.html", diff_html::html(difference)),
@@ -192,6 +201,7 @@ fn plan(args: &Ci, paths: &[PathBuf], terminal: &Terminal) -> Result<Part, Failu
     part.text = report::plan::text(&planning.plan, &terminal.layout(false, false));
     part.markdown = report::plan::markdown(&planning.plan);
     part.files = vec![("plan.json", planning.plan.text())];
+    part.figures.digest = Some(planning.plan.changes_digest.clone());
     part.hints = planning.remarks(&planning.standing(None, false)?);
     for refused in &planning.refused {
         part.status = part.status.max(status::FINDINGS);
@@ -209,6 +219,7 @@ fn plan(args: &Ci, paths: &[PathBuf], terminal: &Terminal) -> Result<Part, Failu
         part.hints.push(format!("if that is meant, allow them by their number: --allow-prune {count}"));
         // What may not be applied is no plan to approve.
         part.files.clear();
+        part.figures.digest = None;
     }
     Ok(part)
 }
@@ -259,10 +270,6 @@ fn summary_markdown(parts: &[Part], status: u8, head: &str) -> String {
 
 /// Writes every report, each part's own in text and Markdown too.
 fn write(folder: &Path, parts: &[Part], text: &str, markdown: &str) -> Result<(), Failure> {
-    let failed = |path: &Path, e: std::io::Error| {
-        Failure::environment(format!("cannot write {}: {e}", files::shown(path)))
-    };
-    output::folder(folder)?;
     let plain = |text: &str| anstream::adapter::strip_str(text).to_string();
     let mut all =
         vec![("summary.txt".to_owned(), plain(text)), ("summary.md".to_owned(), markdown.to_owned())];
@@ -278,16 +285,20 @@ fn write(folder: &Path, parts: &[Part], text: &str, markdown: &str) -> Result<()
         ));
         all.extend(part.files.iter().map(|(name, text)| ((*name).to_owned(), text.clone())));
     }
-    for (name, text) in all {
-        output::write(&folder.join(name), text.as_bytes())?;
-    }
+    let figure = |get: &dyn Fn(&Figures) -> Option<usize>| parts.iter().find_map(|part| get(&part.figures));
+    let figures = Figures {
+        findings: figure(&|figures| figures.findings),
+        changes: figure(&|figures| figures.changes),
+        digest: parts.iter().find_map(|part| part.figures.digest.clone()),
+    };
+    figures::write(folder, &figures, &all)?;
     // A plan of an earlier run must not be taken for one of this.
     if !parts.iter().any(|part| part.files.iter().any(|(name, _)| *name == "plan.json")) {
         let path = folder.join("plan.json");
         if let Err(error) = std::fs::remove_file(&path)
             && error.kind() != std::io::ErrorKind::NotFound
         {
-            return Err(failed(&path, error));
+            return Err(Failure::environment(format!("cannot remove {}: {error}", files::shown(&path))));
         }
     }
     Ok(())

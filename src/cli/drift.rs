@@ -6,6 +6,8 @@ use super::args::{Drift, TextOrJson};
 use super::args_plan::PlanningArgs;
 use super::delivery;
 use super::failure::{Failure, status};
+use super::figures::{self, Figures};
+use super::output;
 use super::planning::{self, Made, Planning, Request};
 use super::revision::{self, Scope};
 use super::stored::Loader;
@@ -20,6 +22,7 @@ use std::collections::BTreeMap;
 
 /// Runs the command.
 pub fn run(args: &Drift, terminal: &Terminal) -> Outcome {
+    args.output_dir.as_deref().map_or(Ok(()), output::checked)?;
     // Nothing is deleted, so there is nothing to allow.
     let planning = PlanningArgs { held: args.held.clone(), allow_prune: None };
     let paths = planning::scope(&args.paths)?;
@@ -67,12 +70,16 @@ pub fn run(args: &Drift, terminal: &Terminal) -> Outcome {
         TextOrJson::Text => report::text(&found, &terminal.layout(false, false)),
         TextOrJson::Json => report::json(&found),
     };
+    let differing = found.policies.iter().filter(|stand| stand.state.differs()).count();
+    if let Some(folder) = &args.output_dir {
+        let figures = Figures { changes: Some(differing), ..Figures::default() };
+        figures::write(folder, &figures, &[("drift.json".to_owned(), report::json(&found))])?;
+    }
     terminal.print(&text, None)?;
     if args.format == TextOrJson::Text {
         found.notes.iter().for_each(|note| terminal.say(&format!("note: {note}")));
     }
-    let differs = found.policies.iter().any(|stand| stand.state.differs());
-    Ok(if differs && args.detailed_exitcode { status::CHANGES } else { status::CLEAN })
+    Ok(if differing > 0 && args.detailed_exitcode { status::CHANGES } else { status::CLEAN })
 }
 
 /// What differs, in the terms of `diff`: what git would change where it is ahead, and what somebody

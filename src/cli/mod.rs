@@ -22,6 +22,7 @@ mod edited;
 mod explain;
 mod export;
 mod failure;
+mod figures;
 mod files;
 mod gitargs;
 mod hands;

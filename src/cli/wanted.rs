@@ -45,10 +45,11 @@ fn settings_of(
     }
     let lint_fails = layers.iter().find_map(|lint| lint.fail_on);
     let fail_on = match (fails, lint_fails) {
-        (Some(FailOnArg::Note), _) | (None, Some(FailOn::Note)) => Some(Level::Note),
-        (Some(FailOnArg::Warning), _) | (None, Some(FailOn::Warning) | None) => Some(Level::Warning),
-        (Some(FailOnArg::Error), _) | (None, Some(FailOn::Error)) => Some(Level::Error),
-        (Some(FailOnArg::Never), _) | (None, Some(FailOn::Never)) => None,
+        (Some(asked), _) => asked.level(),
+        (None, Some(FailOn::Note)) => Some(Level::Note),
+        (None, Some(FailOn::Warning) | None) => Some(Level::Warning),
+        (None, Some(FailOn::Error)) => Some(Level::Error),
+        (None, Some(FailOn::Never)) => None,
     };
     Settings { select, ignore, fail_on, own }
 }
