@@ -42,6 +42,7 @@ pub fn run(args: &Apply, terminal: &Terminal) -> Outcome {
             paths: &paths,
             args: &planning_args,
             told: false,
+            of: None,
             now: delivery::timestamp(),
         })
     };

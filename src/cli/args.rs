@@ -66,6 +66,9 @@ pub enum Command {
     Plan(Box<super::args_plan::Plan>),
     /// Check, diff and plan the commit in one step of a pipeline
     Ci(Box<super::args_plan::Ci>),
+    /// Review a pull request: say what was found on its lines, and what it means and would have done
+    #[cfg(feature = "forge")]
+    Review(Box<super::args_review::Review>),
     /// Show a plan that was kept
     Show(super::args_plan::Show),
     /// Approve the changes of a plan with an SSH key

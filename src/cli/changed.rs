@@ -10,7 +10,7 @@ use super::compare::{Comparison, Options, compare};
 use super::configuration::Configuration;
 use super::failure::Failure;
 use super::files;
-use super::layers::Layers;
+use super::layers::{Layer, Layers};
 use super::organisation;
 use super::project::Project;
 use crate::config::{Config, FailOn};
@@ -20,7 +20,6 @@ use crate::lint::{Checked, rules};
 use crate::lua::Limits;
 use crate::model::Finding;
 use crate::model::organisation::OrgRule;
-use crate::syntax::Parsed;
 use crate::text::{LineIndex, Source, Span};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -121,15 +120,7 @@ impl Changed {
                 }
             };
             let there = organisation::declared(binary, &base.rules)?.rules;
-            for rule in &there {
-                let now = own.iter().find(|now| now.id == rule.id);
-                if now.is_none_or(|now| now.level < rule.level)
-                    && let Some(place) = place_of(project, now)
-                {
-                    let (id, was, now) = (rule.id.clone(), rule.level, now.map(|now| now.level));
-                    held.lost.push((at, LostRule { id, was, now, place }));
-                }
-            }
+            held.lost.extend(lost(project, &there, own).into_iter().map(|lost| (at, lost)));
             let said = |layers: &Layers| -> Vec<Option<String>> {
                 layers.sources().map(crate::config::digest).collect()
             };
@@ -151,53 +142,13 @@ impl Changed {
     /// Adds what the change itself is found to weaken to the files of a check.
     pub fn judge(&self, projects: &[Project], lost: &[(usize, LostRule)], checked: &mut [Vec<Checked>]) {
         for (at, lost) in lost {
-            let view = ChangeView { lost: vec![lost], ..ChangeView::default() };
-            let findings = changed(&view, &|id| rules::rule(id).is_some());
+            let (findings, sources) = lost_findings(std::slice::from_ref(lost));
             if let Some(files) = checked.get_mut(*at) {
-                files.push(Checked {
-                    policies: Vec::new(),
-                    findings,
-                    sources: vec![lost.place.0.clone()],
-                    parsed: Parsed::default(),
-                });
+                let source = sources.first();
+                files.extend(findings.into_iter().map(|finding| Checked::said(finding, source.cloned())));
             }
         }
-        let comparison = &self.comparison;
-        let mut view = ChangeView::default();
-        for (policy, pair) in comparison.difference.policies.iter().zip(&comparison.pairs) {
-            let old = pair.before.and_then(|at| comparison.before.policies.get(at));
-            let new = pair.after.and_then(|at| comparison.after.policies.get(at));
-            let (Some(old), Some(new)) = (old, new) else { continue };
-            let changes = policy.changes.as_slice();
-            let source = &new.request.source;
-            view.policies.push(ChangedPolicy { policy: &new.policy, source, before: &old.policy, changes });
-        }
-        let before = |path: &str| comparison.before.sources.iter().find(|s| *s.name == *path);
-        for file in &comparison.files {
-            let Some(after) = &file.after else { continue };
-            let name = git::shown_path(after);
-            let Some(source) = comparison.after.sources.iter().find(|s| *s.name == *name) else { continue };
-            if name.ends_with(".lua") || name.ends_with(".luau") {
-                let old = file.before.as_ref().and_then(|path| before(&git::shown_path(path)));
-                view.files.push((old, source));
-            }
-        }
-        // A configuration above several projects is held against its older self once.
-        let mut seen = std::collections::HashSet::new();
-        let guarded: Vec<(Guards, Guards)> = comparison
-            .after
-            .projects
-            .iter()
-            .flat_map(|project| project.layers.iter())
-            .filter(|layer| seen.insert(layer.source.name.clone()))
-            .filter_map(|layer| {
-                let mut before = comparison.before.projects.iter().flat_map(|project| project.layers.iter());
-                let old = before.find(|old| old.root.folder == layer.root.folder)?;
-                Some((guards(&old.config, &old.source), guards(&layer.config, &layer.source)))
-            })
-            .collect();
-        view.configurations.extend(guarded.iter().map(|(a, b)| (a, b)));
-        let findings = changed(&view, &|id| rules::rule(id).is_some());
+        let (findings, _) = weakened(&self.comparison);
         self.place(findings, projects, checked);
     }
 
@@ -224,15 +175,84 @@ impl Changed {
             let Some(files) = checked.get_mut(*at) else { continue };
             match files.iter_mut().find(|file| file.sources.iter().any(|s| s.name == source.name)) {
                 Some(file) => file.findings.push(finding),
-                None => files.push(Checked {
-                    policies: Vec::new(),
-                    findings: vec![finding],
-                    sources: vec![source.clone()],
-                    parsed: Parsed::default(),
-                }),
+                None => files.push(Checked::said(finding, Some(source.clone()))),
             }
         }
     }
+}
+
+/// What a change is found to weaken, and the texts that it points into.
+pub fn weakened(comparison: &Comparison) -> (Vec<Finding>, Vec<Source>) {
+    let mut view = ChangeView::default();
+    for (policy, pair) in comparison.difference.policies.iter().zip(&comparison.pairs) {
+        let old = pair.before.and_then(|at| comparison.before.policies.get(at));
+        let new = pair.after.and_then(|at| comparison.after.policies.get(at));
+        let (Some(old), Some(new)) = (old, new) else { continue };
+        let changes = policy.changes.as_slice();
+        let source = &new.request.source;
+        view.policies.push(ChangedPolicy { policy: &new.policy, source, before: &old.policy, changes });
+    }
+    let before = |path: &str| comparison.before.sources.iter().find(|s| *s.name == *path);
+    for file in &comparison.files {
+        let Some(after) = &file.after else { continue };
+        let name = git::shown_path(after);
+        let Some(source) = comparison.after.sources.iter().find(|s| *s.name == *name) else { continue };
+        if name.ends_with(".lua") || name.ends_with(".luau") {
+            let old = file.before.as_ref().and_then(|path| before(&git::shown_path(path)));
+            view.files.push((old, source));
+        }
+    }
+    fn layers(projects: &[Project]) -> Vec<&Layer> {
+        // A configuration above several projects is held against its older self once.
+        let mut seen = std::collections::HashSet::new();
+        let all = projects.iter().flat_map(|project| project.layers.iter());
+        all.filter(|layer| seen.insert(layer.source.name.clone())).collect()
+    }
+    let (old, new) = (layers(&comparison.before.projects), layers(&comparison.after.projects));
+    let guarded: Vec<(Guards, Guards)> = old
+        .iter()
+        .filter_map(|old| {
+            let before = guards(&old.config, &old.source);
+            match new.iter().find(|new| new.root.folder == old.root.folder) {
+                Some(new) => Some((before, guards(&new.config, &new.source))),
+                // Where there is none any more, nothing guards what it guarded.
+                None => {
+                    let path = git::from_path(&old.root.folder.join(crate::config::FILE_NAME));
+                    let gone =
+                        |file: &git::FileChange| file.after.is_none() && file.before.as_ref() == Some(&path);
+                    let empty = Source::new(&*old.source.name, "");
+                    comparison.files.iter().any(gone).then(|| (before, guards(&Config::default(), &empty)))
+                }
+            }
+        })
+        .collect();
+    view.configurations.extend(guarded.iter().map(|(a, b)| (a, b)));
+    let findings = changed(&view, &|id| rules::rule(id).is_some());
+    let mut sources = comparison.after.sources.clone();
+    sources.extend(guarded.iter().map(|(_, now)| now.source.clone()));
+    (findings, sources)
+}
+
+/// The rules of the organisation that a project has no more, or that matter less there now.
+pub fn lost(project: &Project, there: &[OrgRule], own: &[OrgRule]) -> Vec<LostRule> {
+    there
+        .iter()
+        .filter_map(|rule| {
+            let now = own.iter().find(|now| now.id == rule.id);
+            if now.is_some_and(|now| now.level >= rule.level) {
+                return None;
+            }
+            let place = place_of(project, now)?;
+            Some(LostRule { id: rule.id.clone(), was: rule.level, now: now.map(|now| now.level), place })
+        })
+        .collect()
+}
+
+/// What is found of lost rules, and the texts that it points into.
+pub fn lost_findings(lost: &[LostRule]) -> (Vec<Finding>, Vec<Source>) {
+    let sources = lost.iter().map(|lost| lost.place.0.clone()).collect();
+    let view = ChangeView { lost: lost.iter().collect(), ..ChangeView::default() };
+    (changed(&view, &|id| rules::rule(id).is_some()), sources)
 }
 
 /// Where a project says that a rule is as it is now: the rule; where there is none, the nearest

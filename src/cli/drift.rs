@@ -26,7 +26,8 @@ pub fn run(args: &Drift, terminal: &Terminal) -> Outcome {
     // Nothing is deleted, so there is nothing to allow.
     let planning = PlanningArgs { held: args.held.clone(), allow_prune: None };
     let paths = planning::scope(&args.paths)?;
-    let request = Request { paths: &paths, args: &planning, told: false, now: delivery::timestamp() };
+    let request =
+        Request { paths: &paths, args: &planning, told: false, now: delivery::timestamp(), of: None };
     let planning = match planning::make(&request)? {
         Made::Planned(planning) => planning,
         Made::Broken(findings, sources) => {

@@ -7,6 +7,8 @@ mod approve;
 mod args;
 mod args_apply;
 mod args_plan;
+#[cfg(feature = "forge")]
+mod args_review;
 mod cache;
 pub mod changed;
 mod check;
@@ -30,23 +32,34 @@ mod history;
 mod import;
 mod jobs;
 mod known;
+#[cfg(feature = "forge")]
+mod ladder;
 mod layers;
 mod ledger;
+mod looked;
 mod manual;
 mod mapped;
 mod online;
 mod organisation;
 mod output;
 mod past;
+#[cfg(feature = "forge")]
+mod pipeline;
 mod plan;
 mod planned;
 mod planning;
+#[cfg(feature = "forge")]
+mod preview;
 mod project;
 mod remarks;
+#[cfg(feature = "forge")]
+mod review;
 pub mod revision;
 mod rollback;
 mod rules;
 mod rules_test;
+#[cfg(feature = "forge")]
+mod said;
 mod show;
 mod store;
 mod stored;
@@ -114,6 +127,8 @@ fn parsed() -> u8 {
         Command::Show(args) => show::run(&args, &terminal),
         Command::Ci(args) => ci::run(&args, &terminal),
         Command::Approve(args) => approve::run(&args, &terminal),
+        #[cfg(feature = "forge")]
+        Command::Review(args) => review::run(&args, &terminal),
         Command::Worker(args) => return serve(args.memory),
     };
     outcome.unwrap_or_else(|failure| {

@@ -41,7 +41,7 @@ fn unwritten(path: &Path, terminal: &Terminal) -> Result<(), Failure> {
 fn make(args: &PlanArgs, terminal: &Terminal) -> Outcome {
     let now = jiff::Timestamp::now();
     let paths = planning::scope(&args.paths)?;
-    let request = Request { paths: &paths, args: &args.planning, told: true, now };
+    let request = Request { paths: &paths, args: &args.planning, told: true, now, of: None };
     let planning = match planning::make(&request)? {
         Made::Planned(planning) => planning,
         Made::Broken(findings, sources) => {

@@ -3,11 +3,11 @@
 
 #![expect(clippy::disallowed_methods, reason = "suppressions run out by the day")]
 
-use super::args::{RunArgs, SampleArgs};
+use super::args::{FailOnArg, RunArgs, SampleArgs};
 use super::configuration::Configuration;
 use super::failure::Failure;
 use super::revision::{Revision, Versioned};
-use super::{compare, dry_run, files, jobs, organisation, wanted};
+use super::{changed, compare, dry_run, files, jobs, organisation, wanted};
 use crate::change::behaviour::Compared;
 use crate::change::canonical::{canonical, sha256};
 use crate::change::difference::{Differing, Fate};
@@ -21,7 +21,6 @@ use crate::lua::Limits;
 use crate::model::{Finding, Level};
 use crate::report;
 use crate::sim::trace::Score;
-use crate::syntax::Parsed;
 use crate::text::{LineIndex, Source, Span};
 use crate::worker::{CheckRequest, Worker, own_binary};
 use std::collections::{BTreeMap, HashMap};
@@ -40,7 +39,8 @@ pub struct Linted {
     pub findings: Vec<Finding>,
     /// The texts that they point into.
     pub sources: Vec<Source>,
-    /// How many of them fail a check under the base's settings.
+    /// How many of them fail a check under the base's settings. What a change raises or weakens
+    /// fails nothing: whoever approves it judges that.
     pub failing: usize,
     /// Those that are suppressed.
     pub suppressed: Vec<Suppressed>,
@@ -48,28 +48,40 @@ pub struct Linted {
     pub files: usize,
 }
 
+/// What a revision is judged by.
+pub struct Judging {
+    /// The commit whose settings and rules are in force: that of the base.
+    pub base: Oid,
+    /// What fails, over what those settings say.
+    pub fail_on: Option<FailOnArg>,
+    /// What the change is found to weaken, with the texts that it points into; none where that is
+    /// not looked at.
+    pub weakened: Option<(Vec<Finding>, Vec<Source>)>,
+}
+
 /// Checks the files of a revision's policies under the settings and by the organisation's rules
-/// that are in force at another commit: those of the base.
+/// that are in force at another commit.
 ///
 /// # Errors
 /// Where the configuration there cannot be used, or luascale itself fails.
 pub fn lint(
     repo: &Repo,
-    base: Oid,
+    judging: Judging,
     revision: &Revision,
     today: jiff::civil::Date,
 ) -> Result<Linted, Failure> {
     let binary =
         own_binary().map_err(|e| Failure::environment(format!("cannot find luascale's own binary: {e}")))?;
     let mut held: Vec<(Configuration, Settings)> = Vec::new();
+    let mut lost = Vec::new();
     for project in &revision.projects {
-        let configuration = Configuration::at(repo, base, &project.root.folder)?;
+        let configuration = Configuration::at(repo, judging.base, &project.root.folder)?;
+        let there = organisation::declared(&binary, &configuration.rules)?.rules;
+        let now = organisation::declared(&binary, &project.rules)?.rules;
+        lost.extend(changed::lost(project, &there, &now));
         // So that what the files allow of the organisation's own rules is known, new ones too.
-        let mut own = Vec::new();
-        for rules in [&configuration.rules, &project.rules] {
-            own.extend(organisation::declared(&binary, rules)?.rules.into_iter().map(|rule| rule.id));
-        }
-        let settings = wanted::configured(&configuration.layers, own);
+        let own = there.into_iter().chain(now).map(|rule| rule.id).collect();
+        let settings = wanted::configured(&configuration.layers, judging.fail_on, own);
         held.push((configuration, settings));
     }
     let mut files: BTreeMap<&str, &Versioned> = BTreeMap::new();
@@ -89,6 +101,28 @@ pub fn lint(
         let (at, checked) = checked?;
         if let Some(files) = by_project.get_mut(at) {
             files.push(checked);
+        }
+    }
+    if let Some((findings, sources)) = judging.weakened {
+        let home = |name: &str| {
+            by_project.iter().position(|files| {
+                files.iter().any(|file| file.sources.iter().any(|source| *source.name == *name))
+            })
+        };
+        let parts = [(findings, sources), changed::lost_findings(&lost)];
+        let mut placed: Vec<(usize, Checked)> = Vec::new();
+        for (findings, sources) in parts {
+            for finding in findings {
+                let name = finding.labels.first().map(|label| &*label.source);
+                let source = sources.iter().find(|source| Some(&*source.name) == name).cloned();
+                let at = name.and_then(home).unwrap_or(0);
+                placed.push((at, Checked::said(finding, source)));
+            }
+        }
+        for (at, said) in placed {
+            if let Some(files) = by_project.get_mut(at) {
+                files.push(said);
+            }
         }
     }
     let groups: Vec<Group<'_>> = by_project
@@ -111,10 +145,15 @@ pub fn lint(
     Ok(Linted {
         findings: review.findings(),
         sources,
-        failing: review.told.iter().filter(|told| told.fails).count(),
+        failing: review.told.iter().filter(|told| told.fails && !is_of_change(&told.finding)).count(),
         suppressed: review.suppressed,
         files: files.len(),
     })
+}
+
+/// Whether a finding is about what a change raises or weakens.
+pub fn is_of_change(finding: &Finding) -> bool {
+    lint::rules::rule(&finding.rule).is_some_and(|rule| matches!(rule.check, lint::Check::Change(_)))
 }
 
 fn one(
@@ -149,12 +188,7 @@ fn one(
         Err(lost) => {
             let source = &file.request.source;
             let finding = jobs::told(&lost, "checking", source, Span::default())?;
-            Ok(Checked {
-                policies: Vec::new(),
-                findings: vec![finding],
-                sources: vec![source.clone()],
-                parsed: Parsed::default(),
-            })
+            Ok(Checked::said(finding, Some(source.clone())))
         }
     }
 }

@@ -41,6 +41,8 @@ pub struct Request<'a> {
     pub told: bool,
     /// The time.
     pub now: Timestamp,
+    /// The commit and what its change starts from, where it is not the one that is checked out.
+    pub of: Option<(Oid, Base)>,
 }
 
 /// A plan and all that it was made of.
@@ -116,11 +118,16 @@ pub fn make_where(
 ) -> Result<Option<Made>, Failure> {
     let start = request.paths.first().map_or(Path::new("."), PathBuf::as_path);
     let repo = Repo::discover(start)?;
-    let Some(head) = repo.head()? else {
-        return Err(Failure::usage("there is no commit to plan yet")
-            .hint("commit the policies: what is planned is a commit, never the work tree"));
+    let (head, base) = match &request.of {
+        Some(given) => given.clone(),
+        None => {
+            let Some(head) = repo.head()? else {
+                return Err(Failure::usage("there is no commit to plan yet")
+                    .hint("commit the policies: what is planned is a commit, never the work tree"));
+            };
+            (head, base(&repo, head, request.args.held.base.as_deref())?)
+        }
     };
-    let base = base(&repo, head, request.args.held.base.as_deref())?;
     let paths = revision::paths(&repo, request.paths)?;
     let limits = Limits { load_ms: request.args.held.load_timeout, ..Limits::default() };
     let scope = Scope { paths: &paths, only: None };
@@ -166,7 +173,11 @@ pub fn make_where(
     let refused = target.validate(&operations)?;
     let clashes = clash::find(&policies, &live, &revision, limits)?;
     let identity = target.identity();
-    let mut notes: Vec<String> = uncommitted(&repo, head, &paths, &own(&repo, &opened)).into_iter().collect();
+    let mut notes: Vec<String> = match repo.head()? == Some(head) {
+        true => uncommitted(&repo, head, &paths, &own(&repo, &opened)).into_iter().collect(),
+        // The work tree is of another commit.
+        false => Vec::new(),
+    };
     notes.extend(
         revision.skipped.iter().map(|skipped| format!("{} is left out: {}", skipped.path, skipped.why)),
     );
@@ -206,7 +217,8 @@ pub fn make_where(
         sha256: String::new(),
     };
     if request.told {
-        let linted = planned::lint(&repo, held, &revision, planned::today())?;
+        let judging = planned::Judging { base: held, fail_on: None, weakened: None };
+        let linted = planned::lint(&repo, judging, &revision, planned::today())?;
         planned::tell_lint(&mut plan.policies, &revision, &linted);
         let sides =
             planned::Sides { repo: &repo, head, revision: &revision, live: &live, paths: &paths, limits };

@@ -26,7 +26,7 @@ pub struct Again {
 pub fn again(kept: &Plan, held: &HeldArgs, now: Timestamp) -> Result<Again, Failure> {
     let args = PlanningArgs { held: held.clone(), allow_prune: kept.allow_prune };
     let paths = planning::scope_of(kept)?;
-    let request = Request { paths: &paths, args: &args, told: true, now };
+    let request = Request { paths: &paths, args: &args, told: true, now, of: None };
     let mut planning = match planning::make(&request)? {
         Made::Planned(planning) => planning,
         Made::Broken(..) => {

@@ -21,9 +21,9 @@ pub fn asked(layers: &Layers, args: &Check, own: Vec<String>) -> Settings {
     settings_of(layers, (&args.select, &args.ignore, args.fail_on), own)
 }
 
-/// What a configuration alone asks.
-pub fn configured(layers: &Layers, own: Vec<String>) -> Settings {
-    settings_of(layers, (&[], &[], None), own)
+/// What a configuration asks, and what fails over it.
+pub fn configured(layers: &Layers, fail_on: Option<FailOnArg>, own: Vec<String>) -> Settings {
+    settings_of(layers, (&[], &[], fail_on), own)
 }
 
 fn settings_of(

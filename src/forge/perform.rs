@@ -2,7 +2,7 @@
 //! `review`.
 
 use super::{Facts, Failed, Forge, Why};
-use crate::review::{Existing, Operation, Place};
+use crate::review::{Existing, Inline, MOST_CHARACTERS, Operation, Place, cut, neutral};
 
 /// How often an operation is sent whose answer was lost and of which nothing is to be seen.
 const ATTEMPTS: u32 = 3;
@@ -82,8 +82,44 @@ fn speaks(operation: &Operation) -> bool {
     matches!(operation, Operation::Say { .. } | Operation::Change { .. } | Operation::Review { .. })
 }
 
-/// Performs one operation; where its answer is lost it is looked up before it is sent again.
+/// Performs one operation. A review that is refused is refused as a whole, and its comments are
+/// then sent singly: what is refused again stands in the conversation.
 fn one(forge: &dyn Forge, facts: &Facts, operation: &Operation) -> Result<(), Failed> {
+    let refused = match (send(forge, facts, operation), operation) {
+        (Err(failed), Operation::Review { body, comments, listed })
+            if failed.why == Why::Refused && !comments.is_empty() =>
+        {
+            (body, comments, *listed)
+        }
+        (done, _) => return done,
+    };
+    let (body, comments, listed) = refused;
+    let alone = |comment: &Inline| Operation::Review {
+        body: "luascale commented on a line.".into(),
+        comments: vec![comment.clone()],
+        listed: 0,
+    };
+    for comment in comments {
+        match send(forge, facts, &alone(comment)) {
+            Err(failed) if failed.why == Why::Refused => {
+                let (marker, rest) = comment.body.split_once('\n').unwrap_or((&comment.body, ""));
+                let place = neutral(&format!("{}:{}", comment.path, comment.line));
+                // A suggestion has no lines to replace there.
+                let rest = rest.replacen("```suggestion\n", "```\n", 1);
+                let body = cut(&format!("{marker}\n{place}\n\n{rest}"), MOST_CHARACTERS);
+                send(forge, facts, &Operation::Say { body })?;
+            }
+            done => done?,
+        }
+    }
+    if listed == 0 {
+        return Ok(());
+    }
+    send(forge, facts, &Operation::Review { body: body.clone(), comments: Vec::new(), listed })
+}
+
+/// Performs one operation; where its answer is lost it is looked up before it is sent again.
+fn send(forge: &dyn Forge, facts: &Facts, operation: &Operation) -> Result<(), Failed> {
     let mut attempt = 1;
     loop {
         let failed = match forge.write(facts, operation) {
@@ -115,7 +151,7 @@ fn is_done(operation: &Operation, existing: &[Existing]) -> bool {
             own.any(|c| c.place == Place::Conversation && c.id == *id && same(c, body))
         }
         // A review is created as a whole or not at all, so one of its comments tells of all.
-        Operation::Review { body, comments } => match comments.first() {
+        Operation::Review { body, comments, .. } => match comments.first() {
             Some(first) => own.any(|c| matches!(c.place, Place::Thread { .. }) && same(c, &first.body)),
             // GitLab has no reviews: there it is a note.
             None => own.any(|c| !matches!(c.place, Place::Thread { .. }) && !c.minimised && same(c, body)),

@@ -192,6 +192,12 @@ pub struct Checked {
 }
 
 impl Checked {
+    /// A finding that no file's own check made, with the text that it points into.
+    pub fn said(finding: Finding, source: Option<Source>) -> Checked {
+        let (findings, sources) = (vec![finding], source.into_iter().collect());
+        Checked { policies: Vec::new(), findings, sources, parsed: Parsed::default() }
+    }
+
     /// Its policies, as rules look at them.
     pub fn views(&self) -> Vec<PolicyView<'_>> {
         let Some(source) = self.sources.first() else { return Vec::new() };

@@ -227,8 +227,9 @@ pub fn text(raw: &str) -> String {
         } else {
             out.push(c);
         }
-        // GitHub looks for mentions and issues after the references are resolved.
-        if matches!(c, '@' | '#') {
+        // GitHub looks for mentions and issues after the references are resolved, `GH-12` too.
+        let issue = c == '-' && matches!(before, 'h' | 'H') && after.is_ascii_digit();
+        if matches!(c, '@' | '#') || issue {
             out.push('\u{200b}');
         }
     }

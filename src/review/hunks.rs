@@ -57,6 +57,22 @@ pub fn parse(patch: &str) -> Hunks {
     hunks
 }
 
+/// The hunks between two texts, as a forge would show them: with three lines around.
+pub fn between(before: &str, after: &str) -> Hunks {
+    let diff = similar::TextDiff::from_lines(before, after);
+    let number = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+    let hunk = |group: &Vec<similar::DiffOp>| {
+        let (first, last) = (group.first()?.new_range(), group.last()?.new_range());
+        let added = group
+            .iter()
+            .filter(|op| matches!(op.tag(), similar::DiffTag::Insert | similar::DiffTag::Replace))
+            .flat_map(|op| op.new_range().map(|at| number(at + 1)));
+        let lines = number(last.end.saturating_sub(first.start));
+        Some(Hunk { start: number(first.start + 1), lines, added: added.collect() })
+    };
+    diff.grouped_ops(3).iter().filter_map(hunk).collect()
+}
+
 /// `@@ -3,7 +3,9 @@ …`: start and number of lines of both sides.
 fn header(line: &str) -> Option<((u32, u32), (u32, u32))> {
     let (old, rest) = line.strip_prefix("@@ -")?.split_once(" +")?;
@@ -80,6 +96,20 @@ mod tests {
         assert_eq!(hunks[0], Hunk { start: 1, lines: 4, added: vec![2, 3] });
         assert_eq!(hunks[1], Hunk { start: 11, lines: 1, added: vec![] });
         assert!(hunks[0].shows(1, 4) && !hunks[0].shows(4, 5) && !hunks[0].shows(0, 1));
+    }
+
+    #[test]
+    fn two_texts_have_the_hunks_that_a_patch_would_show() {
+        let lines = |changed: &str| {
+            (1..=20).map(|n| if n == 10 { changed.to_owned() } else { format!("{n}\n") }).collect::<String>()
+        };
+        assert_eq!(
+            between(&lines("10\n"), &lines("x\ny\n")),
+            [Hunk { start: 7, lines: 8, added: vec![10, 11] }]
+        );
+        assert_eq!(between(&lines("10\n"), &lines("")), [Hunk { start: 7, lines: 6, added: vec![] }]);
+        assert_eq!(between("", "a\n"), [Hunk { start: 1, lines: 1, added: vec![1] }]);
+        assert_eq!(between("a\n", "a\n"), []);
     }
 
     #[test]

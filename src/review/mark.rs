@@ -11,7 +11,7 @@ pub enum Marker {
     Summary(String),
     /// A comment on a finding.
     Finding(String),
-    /// A review whose body lists findings.
+    /// A review, and the findings that it tells, on lines or in its body.
     Rest(Vec<String>),
 }
 

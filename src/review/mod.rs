@@ -14,7 +14,7 @@ mod suggest;
 mod tests;
 
 pub use body::{cut, cut_bytes, neutral};
-pub use hunks::{Hunk, Hunks, parse};
+pub use hunks::{Hunk, Hunks, between, parse};
 pub use mark::Marker;
 pub use operations::operations;
 
@@ -143,6 +143,8 @@ pub enum Operation {
         body: String,
         /// Comments on lines.
         comments: Vec<Inline>,
+        /// How many findings the text lists, beside those that are on lines.
+        listed: usize,
     },
     /// Resolve a thread whose finding is gone.
     Resolve {

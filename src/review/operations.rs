@@ -47,6 +47,7 @@ impl<'a> Said<'a> {
         // The oldest is the one that stays.
         said.summaries.sort_by_key(|(comment, _)| comment.id);
         said.threads.sort_by_key(|(comment, _)| comment.id);
+        said.rests.sort_by_key(|(comment, _)| comment.id);
         said
     }
 
@@ -63,9 +64,20 @@ impl<'a> Said<'a> {
         let mut out = Vec::new();
         let mut once: HashSet<&str> = HashSet::new();
         for (comment, print) in &self.threads {
-            let Place::Thread { node, resolved, settled } = &comment.place else { continue };
             let twice = !once.insert(print);
             let here = found.contains(print.as_str());
+            let Place::Thread { node, resolved, settled } = &comment.place else {
+                // A line that the forge would not take a comment on is talked about beside it.
+                if comment.minimised == (here && !twice) {
+                    let node = comment.node.clone();
+                    out.push(if comment.minimised {
+                        Operation::Unfold { node }
+                    } else {
+                        Operation::Minimise { node }
+                    });
+                }
+                continue;
+            };
             if twice {
                 if !comment.minimised {
                     out.push(Operation::Minimise { node: comment.node.clone() });
@@ -85,10 +97,14 @@ impl<'a> Said<'a> {
                 }
             }
         }
-        for (comment, prints) in &self.rests {
+        // Two runs at once tell the same in two reviews.
+        let mut told: HashSet<&str> = HashSet::new();
+        for (comment, prints) in self.rests.iter().filter(|(comment, _)| !comment.minimised) {
             let here = |print: &String| print == MORE && !found.is_empty() || found.contains(print.as_str());
-            if !comment.minimised && !prints.iter().any(here) {
+            if !prints.iter().any(here) || prints.iter().all(|print| told.contains(print.as_str())) {
                 out.push(Operation::Minimise { node: comment.node.clone() });
+            } else {
+                told.extend(prints.iter().map(String::as_str));
             }
         }
         for (comment, _) in self.summaries.iter().skip(1).filter(|(comment, _)| !comment.minimised) {
@@ -117,33 +133,35 @@ fn summary(situation: &Situation<'_>, said: &Said<'_>) -> Option<Operation> {
 
 fn review(situation: &Situation<'_>, prints: &[String], said: &Said<'_>) -> Option<Operation> {
     let mut comments = Vec::new();
+    let mut told_now: Vec<String> = Vec::new();
     let mut rest: Vec<(&Placed<'_>, &str)> = Vec::new();
     for (placed, print) in situation.findings.iter().zip(prints) {
         if !told(situation, placed) || said.knows(print) {
             continue;
         }
         match inline(situation, placed, print) {
-            Some(comment) if comments.len() < MOST_INLINE => comments.push(comment),
+            Some(comment) if comments.len() < MOST_INLINE => {
+                comments.push(comment);
+                told_now.push(print.clone());
+            }
             _ => rest.push((placed, print)),
         }
     }
     if comments.is_empty() && rest.is_empty() {
         return None;
     }
-    let mut body = String::new();
+    let more = rest.len().saturating_sub(MOST_LISTED);
+    told_now.extend(rest.iter().take(MOST_LISTED).map(|(_, print)| (*print).to_owned()));
+    if more > 0 {
+        told_now.push(MORE.to_owned());
+    }
+    let mut body = format!("{}\n", Marker::Rest(told_now).line(situation.scope));
     if rest.is_empty() {
         body.push_str(&format!("luascale commented on {}.", lines(comments.len())));
     } else {
         let all: Vec<&Placed<'_>> = rest.iter().map(|(placed, _)| *placed).collect();
-        let more = rest.len().saturating_sub(MOST_LISTED);
-        let mut prints: Vec<String> =
-            rest.iter().take(MOST_LISTED).map(|(_, print)| (*print).to_owned()).collect();
-        if more > 0 {
-            prints.push(MORE.to_owned());
-        }
-        body.push_str(&Marker::Rest(prints).line(situation.scope));
         let beside = if comments.is_empty() { "" } else { ", beside the comments on lines" };
-        body.push_str(&format!("\nluascale: {}{beside}\n\n", count(&all)));
+        body.push_str(&format!("luascale: {}{beside}\n\n", count(&all)));
         for (placed, _) in rest.iter().take(MOST_LISTED) {
             body.push_str(&item(placed));
         }
@@ -151,7 +169,8 @@ fn review(situation: &Situation<'_>, prints: &[String], said: &Said<'_>) -> Opti
             body.push_str(&format!("- and {more} more: `luascale check` tells them all\n"));
         }
     }
-    Some(Operation::Review { body: cut(body.trim_end(), MOST_CHARACTERS), comments })
+    let body = cut(body.trim_end(), MOST_CHARACTERS);
+    Some(Operation::Review { body, comments, listed: rest.len() })
 }
 
 fn lines(n: usize) -> String {

@@ -1,7 +1,8 @@
 //! A fix as a suggestion that a reviewer takes with one click. May import: `text`, `model`,
-//! siblings.
+//! `report`, siblings.
 
 use super::{Hunk, Placed};
+use crate::report;
 use crate::text::LineIndex;
 
 /// Whole lines in the place of others.
@@ -53,6 +54,11 @@ impl Suggestion {
         }
         let text = out.replace('\r', "");
         let text = if whole { text } else { text.trim_end_matches('\n').to_owned() };
+        // What reads otherwise than it runs is nothing to be taken with one click.
+        let plain = text.replace('\t', " ");
+        if report::safe(&plain) != plain {
+            return None;
+        }
         Some(Suggestion { from, to, text, title: fix.title.clone(), safe: fix.safe })
     }
 

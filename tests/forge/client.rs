@@ -70,8 +70,12 @@ fn operations_are_performed_as_they_are_meant() {
         start_line,
         body: format!("on {line}"),
     };
-    write(&Operation::Review { body: "two".into(), comments: vec![inline(12, None), inline(14, Some(11))] });
-    write(&Operation::Review { body: "none on lines".into(), comments: Vec::new() });
+    write(&Operation::Review {
+        body: "two".into(),
+        comments: vec![inline(12, None), inline(14, Some(11))],
+        listed: 0,
+    });
+    write(&Operation::Review { body: "none on lines".into(), comments: Vec::new(), listed: 1 });
     let existing = github.existing(7).unwrap();
     let of = |place: fn(&Place) -> bool| existing.iter().filter(move |c| place(&c.place)).collect::<Vec<_>>();
     let said = of(|p| *p == Place::Conversation)[0];
@@ -102,7 +106,9 @@ fn a_token_that_may_not_resolve_folds_away_instead() {
     let (github, _) = github(&world);
     let facts = github.request(7).unwrap();
     let comment = Inline { path: "policies/web.lua".into(), line: 12, start_line: None, body: "x".into() };
-    github.write(&facts, &Operation::Review { body: "one".into(), comments: vec![comment] }).unwrap();
+    github
+        .write(&facts, &Operation::Review { body: "one".into(), comments: vec![comment], listed: 0 })
+        .unwrap();
     let existing = github.existing(7).unwrap();
     let thread = existing.iter().find(|c| matches!(c.place, Place::Thread { .. })).unwrap();
     let Place::Thread { node, .. } = &thread.place else { panic!() };
@@ -117,7 +123,9 @@ fn what_a_person_resolved_is_known() {
     let (github, _) = github(&world);
     let facts = github.request(7).unwrap();
     let on = |line| Inline { path: "policies/web.lua".into(), line, start_line: None, body: "x".into() };
-    github.write(&facts, &Operation::Review { body: "2".into(), comments: vec![on(12), on(13)] }).unwrap();
+    github
+        .write(&facts, &Operation::Review { body: "2".into(), comments: vec![on(12), on(13)], listed: 0 })
+        .unwrap();
     world.with(|store| {
         let threads = &mut store.pull(REPOSITORY, 7).threads;
         threads.iter_mut().for_each(|t| t.resolved = true);

@@ -5,7 +5,12 @@
 
 mod client;
 mod contract;
+mod gitlab;
+mod hostile;
+mod perform;
 mod proof;
+mod review;
+mod site;
 mod world;
 
 #[path = "../support/github/mod.rs"]

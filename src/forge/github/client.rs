@@ -334,7 +334,7 @@ fn crab(address: &str, credentials: Credentials<'_>) -> Result<Octocrab, Failed>
     let no_client = |e: octocrab::Error| wrong(format!("no client could be made: {}", reason(&e)));
     let mut builder = Octocrab::builder()
         .base_uri(uri)
-        .map_err(|e| no_client(e))?
+        .map_err(no_client)?
         .add_header(http::header::ACCEPT, "application/vnd.github+json".into())
         .add_header(http::HeaderName::from_static("x-github-api-version"), "2022-11-28".into());
     match credentials {
@@ -350,5 +350,5 @@ fn crab(address: &str, credentials: Credentials<'_>) -> Result<Octocrab, Failed>
                 .map_err(|_| wrong("the App's private key is no RSA key in PEM".into()))?;
         }
     }
-    builder.build().map_err(|e| no_client(e))
+    builder.build().map_err(no_client)
 }

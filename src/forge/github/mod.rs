@@ -89,7 +89,7 @@ impl Forge for GitHub {
             Operation::Change { id, body } => {
                 self.client.patch(&format!("issues/comments/{id}"), &json!({ "body": body })).map(|_| ())
             }
-            Operation::Review { body, comments } => {
+            Operation::Review { body, comments, .. } => {
                 let comments: Vec<Value> = comments.iter().map(inline).collect();
                 let mut review = Map::new();
                 review.insert("commit_id".into(), json!(facts.head));

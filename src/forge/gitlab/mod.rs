@@ -15,17 +15,19 @@ use client::Client;
 use serde_json::{Value, json};
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::path::PathBuf;
 
 /// Stands in the second line of a note that was folded, and its last.
 const FOLDED: (&str, &str) =
     ("<!-- luascale folded --><details><summary>no longer so</summary>\n", "\n</details>");
 
+/// What writes a text where it is looked for; why it cannot be written.
+pub type Writer = Box<dyn Fn(&str) -> Result<(), String>>;
+
 /// GitLab, for one project.
 pub struct GitLab {
     client: Client,
-    /// Where the code quality report is written.
-    quality: PathBuf,
+    /// Writes the code quality report, which GitLab reads from a file.
+    quality: Writer,
     /// What is needed for comments on lines: the commits that positions name, and the diffs.
     seen: RefCell<Seen>,
 }
@@ -42,7 +44,7 @@ impl GitLab {
     ///
     /// # Errors
     /// What is wrong with the address.
-    pub fn connect(access: &Access, clock: Box<dyn Clock>, quality: PathBuf) -> Result<GitLab, Failed> {
+    pub fn connect(access: &Access, clock: Box<dyn Clock>, quality: Writer) -> Result<GitLab, Failed> {
         Ok(GitLab { client: Client::connect(access, clock)?, quality, seen: RefCell::default() })
     }
 }
@@ -81,8 +83,8 @@ impl Forge for GitLab {
             let flag = |key: &str| file.get(key).and_then(Value::as_bool).unwrap_or(false);
             let (path, diff) = (text("new_path"), text("diff"));
             // What is too large to be shown comes without its diff.
-            let shown = !flag("too_large") && !(flag("collapsed") && diff.is_empty());
-            touched.push(Touched { path: path.clone(), hunks: shown.then(|| parse(&diff)) });
+            let hidden = flag("too_large") || flag("collapsed") && diff.is_empty();
+            touched.push(Touched { path: path.clone(), hunks: (!hidden).then(|| parse(&diff)) });
             seen.diffs.insert(path, (text("old_path"), diff));
         }
         let complete = facts.changed_files.is_none_or(|count| touched.len() as u64 >= count);
@@ -123,13 +125,12 @@ impl Forge for GitLab {
         match operation {
             Operation::Say { body } => send("POST", "notes", &json!({ "body": body })),
             Operation::Change { id, body } => send("PUT", &format!("notes/{id}"), &json!({ "body": body })),
-            Operation::Review { body, comments } => {
+            Operation::Review { body, comments, listed } => {
                 for comment in comments {
                     self.comment(facts, comment)?;
                 }
                 // Beside comments a review says only how many there are; here they stand by themselves.
-                let says = comments.is_empty() || body.starts_with("<!--");
-                if says { send("POST", "notes", &json!({ "body": body })) } else { Ok(()) }
+                if *listed > 0 { send("POST", "notes", &json!({ "body": body })) } else { Ok(()) }
             }
             Operation::Resolve { thread, .. } => {
                 send("PUT", &format!("discussions/{thread}"), &json!({ "resolved": true }))
@@ -148,8 +149,7 @@ impl Forge for GitLab {
     }
 
     fn report(&self, report: &Report) -> Result<bool, Failed> {
-        let wrong = |e: std::io::Error| Failed::odd(&format!("cannot write {}: {e}", self.quality.display()));
-        write_file(&self.quality, &report.quality).map_err(wrong)?;
+        (self.quality)(&report.quality).map_err(|why| Failed::odd(&why))?;
         Ok(true)
     }
 }
@@ -194,11 +194,6 @@ impl GitLab {
         let path = format!("merge_requests/{}/notes/{}", facts.number, note.id);
         self.client.write("PUT", &path, &json!({ "body": change(&note.body) })).map(|_| ())
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "GitLab reads its report from a file")]
-fn write_file(path: &std::path::Path, text: &str) -> std::io::Result<()> {
-    std::fs::write(path, text)
 }
 
 /// A note as it was before it was folded; none where it was not.

@@ -124,6 +124,11 @@ impl Fake {
         self.shared.lock().unwrap().faults.push((like.into(), after, times, fault));
     }
 
+    /// Lets everything go well again.
+    pub fn heal(&self) {
+        self.shared.lock().unwrap().faults.clear();
+    }
+
     /// Does something just before the next request is looked at whose `METHOD /path BODY` has a
     /// text in it.
     pub fn before(&self, like: &str, hook: impl FnMut(&mut Store) + Send + 'static) {
