@@ -91,7 +91,7 @@ pub fn run(args: &Apply, terminal: &Terminal) -> Outcome {
         held: planning.plan.policies.iter().filter(|p| p.held.is_some()).map(|p| p.id.clone()).collect(),
         ..Report::default()
     };
-    let hold = hold(planning, &operations, paths.is_empty());
+    let hold = hold(planning, &operations);
     report.released = planning.live.hold.keys().filter(|id| !hold.contains_key(*id)).cloned().collect();
     // A plan that was kept and is done does nothing at all; git and what is live, compared anew,
     // may at least end a hold.
@@ -360,12 +360,12 @@ fn approvers(judged: &Judged) -> Vec<String> {
 }
 
 /// What is held once it is done.
-fn hold(planning: &Planning, operations: &[Operation], whole: bool) -> BTreeMap<String, crate::target::Hold> {
+fn hold(planning: &Planning, operations: &[Operation]) -> BTreeMap<String, crate::target::Hold> {
     kept(&planning.live, operations, &|id| {
         match planning.plan.policies.iter().find(|policy| policy.id == id) {
             Some(policy) => Some(policy.after.clone()),
             // Neither in git nor live: git has none, if all of git was looked at.
-            None => whole.then_some(None),
+            None => planning.is_whole().then_some(None),
         }
     })
 }

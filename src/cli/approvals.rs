@@ -118,9 +118,11 @@ impl Rules<'_> {
     /// # Errors
     /// Where the repository cannot be read.
     pub fn standing(&self, repo: &Repo) -> Result<Standing, Failure> {
-        let live = self.live.map(|(_, there)| needed(there)).unwrap_or(0);
+        // What the target kept is what governs it; a rollback brings older commits back, not older rules.
+        let live = self.live.filter(|_| self.kept.is_none());
+        let asked = live.map_or(0, |(_, there)| needed(there));
         let kept = self.kept.map_or(0, |kept| kept.reviews);
-        let needed = needed(self.configuration).max(live).max(kept);
+        let needed = needed(self.configuration).max(asked).max(kept);
         let needed = needed.max(self.past.map_or(0, |past| past.governed.reviews));
         let mut findings = (Vec::new(), Vec::new());
         let mut at = |said: &Configuration, commit: Option<Oid>| -> Result<Option<Vec<Signer>>, Failure> {
@@ -134,7 +136,7 @@ impl Rules<'_> {
             Ok(Some(signers))
         };
         let base = at(self.configuration, self.base)?;
-        let kept = match self.live {
+        let listed = match live {
             Some((commit, there)) => at(there, Some(commit))?,
             None => None,
         };
@@ -156,10 +158,10 @@ impl Rules<'_> {
             }
         });
         let mut signers = base.unwrap_or_default();
-        if let Some(kept) = kept {
-            signers.retain(|one| kept.iter().any(|other| other.key.key_data() == one.key.key_data()));
+        if let Some(listed) = listed {
+            signers.retain(|one| listed.iter().any(|other| other.key.key_data() == one.key.key_data()));
         }
-        if let Some(kept) = self.kept.filter(|kept| kept.reviews > 0) {
+        if let Some(kept) = self.kept.filter(|kept| kept.reviews > 0 || !kept.signers.is_empty()) {
             signers.retain(|one| kept.signers.contains(&named(one)));
         }
         let lists = self.past.map_or(&[][..], |past| &past.lists);

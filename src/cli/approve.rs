@@ -39,9 +39,8 @@ pub fn run(args: &Approve, terminal: &Terminal) -> Outcome {
         )
     })?;
     if !again.why.is_empty() {
-        let mut said = "refused: nothing was signed, for the plan is not what is planned here".to_owned();
-        again.why.iter().for_each(|why| said.push_str(&format!("\n  {why}")));
-        terminal.say(&said);
+        terminal.say("refused: nothing was signed, for the plan is not what is planned here");
+        again.why.iter().for_each(|why| terminal.say(&format!("  {why}")));
         terminal.print(&report::plan::text(&again.planning.plan, &terminal.layout(false, false)), None)?;
         return Ok(status::FINDINGS);
     }

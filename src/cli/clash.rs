@@ -1,5 +1,5 @@
-//! Policies that would scale one target once a plan is done: those that git has, and those that a
-//! rollback holds as they are live. May import: everything.
+//! Policies that would scale one target once a plan is done: those that git has, those that a
+//! rollback holds as they are live, and those that are live outside of what is planned. May import: everything.
 
 use super::failure::Failure;
 use super::revision::Revision;
@@ -60,6 +60,25 @@ pub fn find(
         if let Some(other) = first.insert(target, &policy.id) {
             let ids = format!("{other} and {}", policy.id);
             found.warned.push(format!("{ids} scale the same target, each undoing what the other decides"));
+        }
+    }
+    if first.is_empty() {
+        return Ok(found);
+    }
+    // What is live and was not asked for stays as it is.
+    let outside = live.policies.iter().filter(|(id, _)| planned.iter().all(|policy| policy.id != **id));
+    for (id, there) in outside {
+        let Some((policy, _)) = loader.load(id, &there.bundle)? else {
+            found.warned.push(format!(
+                "{id}: what is live does not load, so it cannot be told whether another policy has its target"
+            ));
+            continue;
+        };
+        if let Some(other) = scaled(&policy).and_then(|target| first.get(&target)) {
+            found.warned.push(format!(
+                "{id} and {other} scale the same target, each undoing what the other decides; {id} is live, and not among \
+                 the paths"
+            ));
         }
     }
     Ok(found)

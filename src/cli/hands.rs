@@ -52,20 +52,27 @@ impl Policies<'_> {
                     Some(id) => Some(id),
                     None if self.repo.is_shallow() => {
                         let short = commit.get(..9).unwrap_or(&commit);
-                        return Ok(Hands::unknown(&format!(
+                        let why = format!(
                             "the commit that {} was applied from ({short}) is not in this clone",
                             operation.id
-                        )));
+                        );
+                        return Ok(Hands::unknown(&why, Some(DEEPER)));
                     }
                     // In no branch any more: whoever ever had a hand in it.
                     None => None,
                 },
             };
+            if let Some(path) = self.lost(operation, since)? {
+                return Ok(Hands::unknown(
+                    &format!("git has no file {path}, which is part of {}", operation.id),
+                    None,
+                ));
+            }
             asked.push(Asked { since, paths: self.paths(operation) });
         }
         let touches = self.repo.touches(self.head, &asked)?;
         if touches.cut.is_some() {
-            return Ok(Hands::unknown("this clone is shallow"));
+            return Ok(Hands::unknown("this clone is shallow", Some(DEEPER)));
         }
         let mut commits = BTreeSet::new();
         let mut configs = Configs { policies: self, known: BTreeMap::new() };
@@ -84,11 +91,38 @@ impl Policies<'_> {
         Ok(hands)
     }
 
+    /// A file that git does not have where the policy had it: by a name that is written in another way,
+    /// its history would be taken for empty.
+    fn lost(&self, operation: &Operation, since: Option<Oid>) -> Result<Option<String>, Failure> {
+        let side = |commit: Oid| self.repo.snapshot(&Side::Commit(commit));
+        let (bundle, snapshot) = match (&operation.after, &operation.replaced, since) {
+            (Some(after), _, _) => (after, side(self.head)?),
+            (None, Some(before), Some(since)) => (before, side(since)?),
+            _ => return Ok(None),
+        };
+        for path in bundle.files.keys() {
+            let mut there = false;
+            for path in self.places(path) {
+                there = there || snapshot.entry(&git::from_path(&path))?.is_some();
+            }
+            if !there {
+                return Ok(Some(path.clone()));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Where a file of a version lies: below the policy root; a kind of gateway that a folder above adds
+    /// has its path from the repository's root on.
+    fn places(&self, path: &str) -> [PathBuf; 2] {
+        [self.folder.join(path), PathBuf::from(path)]
+    }
+
     /// The files that an operation is about.
     fn paths(&self, operation: &Operation) -> BTreeSet<Vec<u8>> {
         let mut paths = BTreeSet::new();
         for bundle in [&operation.replaced, &operation.after].into_iter().flatten() {
-            let inside = bundle.files.keys().map(|path| self.folder.join(path));
+            let inside = bundle.files.keys().flat_map(|path| self.places(path));
             let file = self.folder.join(&bundle.path);
             let config = file.ancestors().skip(1).map(|folder| folder.join(config::FILE_NAME));
             paths.extend(inside.chain(config).map(|path| git::from_path(&path)));
@@ -98,8 +132,9 @@ impl Policies<'_> {
 }
 
 impl Hands {
-    fn unknown(why: &str) -> Hands {
-        let unknown = format!("{why}, so it cannot be told who had a hand in the change; {DEEPER}");
+    fn unknown(why: &str, help: Option<&str>) -> Hands {
+        let help = help.map_or(String::new(), |help| format!("; {help}"));
+        let unknown = format!("{why}, so it cannot be told who had a hand in the change{help}");
         Hands { written: Vec::new(), unknown: Some(unknown) }
     }
 }

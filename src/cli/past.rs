@@ -37,11 +37,20 @@ struct Said {
     signers: String,
 }
 
-/// Goes through the history of a commit, for a policy root.
+/// Goes through the history of a base, for a policy root; and where the head has not all of the
+/// default branch, as one with a history of its own, through that of the default branch too.
 ///
 /// # Errors
 /// Where history cannot be read.
-pub fn past(repo: &Repo, commit: Oid, folder: &Path) -> Result<Past, Failure> {
+pub fn past(repo: &Repo, base: Oid, head: Oid, folder: &Path) -> Result<Past, Failure> {
+    let own = of(repo, base, folder)?;
+    match repo.default_branch() {
+        Ok((_, tip)) if !repo.descends(head, tip)? => Ok(own.or_stricter(of(repo, tip, folder)?)),
+        _ => Ok(own),
+    }
+}
+
+fn of(repo: &Repo, commit: Oid, folder: &Path) -> Result<Past, Failure> {
     let mut history = History { repo, folder, configs: BTreeMap::new() };
     let configs = folder.ancestors().map(|at| git::from_path(&at.join(config::FILE_NAME))).collect();
     let mut past = Past::default();
@@ -85,6 +94,15 @@ pub fn past(repo: &Repo, commit: Oid, folder: &Path) -> Result<Past, Failure> {
 }
 
 impl Past {
+    /// What this and another history ask for together.
+    fn or_stricter(self, other: Past) -> Past {
+        let stricter = other.governed.reviews > self.governed.reviews;
+        let (mut one, two) = if stricter { (other, self) } else { (self, other) };
+        one.lists.extend(two.lists);
+        one.cut |= two.cut;
+        one
+    }
+
     /// What it asks for beyond what is asked for without it, in words; nothing where that is as much.
     pub fn beyond(&self, needed: u32) -> Option<String> {
         let said = self.commit.filter(|_| self.governed.reviews > needed);

@@ -244,26 +244,50 @@ pub struct Sides<'a> {
 }
 
 /// Writes into a plan what each change means, and what both versions do on the recordings that
-/// are mapped to the policy: the version that is live is that of the commit it was applied from.
-/// Gives what cannot be told and why, a sentence each.
+/// are mapped to the policy: the version that is live is that of the commit that the policy itself was
+/// applied from. Gives what cannot be told and why, a sentence each.
 ///
 /// # Errors
 /// Where the repository cannot be read, or luascale itself fails.
 pub fn tell_change(policies: &mut [Planned], sides: &Sides<'_>) -> Result<Vec<String>, Failure> {
-    if policies.iter().all(|policy| policy.op == Op::None) {
-        return Ok(Vec::new());
-    }
-    let before = match sides.live.commit.as_deref().map(str::parse::<Oid>) {
-        None => Side::Empty,
-        Some(Ok(commit)) if sides.repo.commit(commit).is_ok() => Side::Commit(commit),
-        Some(_) => {
-            return Ok(vec![
-                "what is live was applied from a commit that is not in this clone, so what the changes mean is not told".into(),
-            ]);
+    let mut notes = Vec::new();
+    let mut groups: BTreeMap<Option<Oid>, Vec<String>> = BTreeMap::new();
+    for policy in policies.iter().filter(|policy| policy.op != Op::None) {
+        let came = sides.live.came(&policy.id).filter(|_| policy.before.is_some());
+        let commit = came.map_or_else(|| sides.live.commit.clone(), |came| came.commit);
+        match commit.as_deref().map(str::parse::<Oid>) {
+            None => groups.entry(None).or_default().push(policy.id.clone()),
+            Some(Ok(commit)) if sides.repo.commit(commit).is_ok() => {
+                groups.entry(Some(commit)).or_default().push(policy.id.clone());
+            }
+            Some(_) => notes.push(format!(
+                "{}: what is live was applied from a commit that is not in this clone, so what its change means is not told",
+                policy.id
+            )),
         }
-    };
+    }
+    for (commit, ids) in groups {
+        tell(policies, sides, commit, &ids, &mut notes)?;
+    }
+    // What is new on the target may have been in git for long.
+    let new = |policy: &&Planned| policy.op == Op::Create && policy.meaning.is_empty();
+    let new: Vec<String> = policies.iter().filter(new).map(|policy| policy.id.clone()).collect();
+    if !new.is_empty() {
+        tell(policies, sides, None, &new, &mut notes)?;
+    }
+    Ok(notes)
+}
+
+/// Tells what the changes of some policies mean, held against a commit; without one, against nothing.
+fn tell(
+    policies: &mut [Planned],
+    sides: &Sides<'_>,
+    before: Option<Oid>,
+    ids: &[String],
+    notes: &mut Vec<String>,
+) -> Result<(), Failure> {
     let range = Range {
-        before,
+        before: before.map_or(Side::Empty, Side::Commit),
         after: Side::Commit(sides.head),
         base: None,
         merge_base: None,
@@ -272,21 +296,20 @@ pub fn tell_change(policies: &mut [Planned], sides: &Sides<'_>) -> Result<Vec<St
     };
     let (read, options) = dry_run::options(&mapped(), &plain())?;
     let behaviour = Some(compare::Behaviour { samples: &[], read, options });
-    let options = compare::Options { paths: sides.paths, policies: &[], limits: sides.limits, behaviour };
+    let options = compare::Options { paths: sides.paths, policies: ids, limits: sides.limits, behaviour };
     let comparison = compare::compare(sides.repo, &range, &options, &|_| {})?;
-    let mut notes = Vec::new();
-    for policy in policies.iter_mut().filter(|policy| policy.op != Op::None) {
+    for policy in policies.iter_mut().filter(|policy| ids.contains(&policy.id)) {
         let Some(differing) = comparison.difference.policies.iter().find(|other| other.id == policy.id)
         else {
+            if policy.op == Op::Update {
+                notes.push(drifted(&policy.id));
+            }
             continue;
         };
         let was = differing.was.as_ref().unwrap_or(&differing.id);
         let old = comparison.before.policy(was).map(|version| version.bundle.digest());
         if differing.was.is_none() && policy.before.is_some() && old != policy.before {
-            notes.push(format!(
-                "{}: what is live is not what was applied, so what its change means is not told",
-                policy.id
-            ));
+            notes.push(drifted(&policy.id));
             continue;
         }
         policy.meaning = meaning(differing);
@@ -296,7 +319,11 @@ pub fn tell_change(policies: &mut [Planned], sides: &Sides<'_>) -> Result<Vec<St
             policy.behaviour = Some(Behaviour { input: input(sides.revision, versioned), summary });
         }
     }
-    Ok(notes)
+    Ok(())
+}
+
+fn drifted(id: &str) -> String {
+    format!("{id}: what is live is not what was applied, so what its change means is not told")
 }
 
 fn meaning(differing: &Differing) -> Vec<Meaning> {

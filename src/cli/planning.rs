@@ -185,7 +185,7 @@ pub fn make_where(
     let governed = approvals::governed(&repo, &there, head)?;
     let past = match &live.governed {
         Some(_) => None,
-        None => Some(past::past(&repo, held, &folder)?),
+        None => Some(past::past(&repo, held, head, &folder)?),
     };
     let before = match (&live.governed, &past) {
         (Some(kept), _) => kept.clone(),
@@ -280,6 +280,12 @@ impl Planning {
             standing.add(policies.hands(&operations)?);
         }
         Ok(standing)
+    }
+
+    /// Whether all of the policy root was looked at.
+    pub fn is_whole(&self) -> bool {
+        let scope = &self.plan.scope;
+        scope.is_empty() || scope.iter().any(|path| self.folder.starts_with(path))
     }
 
     /// Why nobody can tell whether history ever asked for approval, where that decides.

@@ -1,10 +1,11 @@
 //! `luascale rollback`: an earlier generation of a target, live again. May import: everything.
 
+use super::Outcome;
 use super::args::{Rollback, TextOrJson};
 use super::delivery::{self, Delivery};
 use super::failure::{Failure, status};
+use super::targets::{self, Opened};
 use super::terminal::Terminal;
-use super::{Outcome, targets};
 use crate::change::chain::Did;
 use crate::change::rollback::{holds, operations};
 use crate::report::delivered::{self, Report};
@@ -20,17 +21,10 @@ pub fn run(args: &Rollback, terminal: &Terminal) -> Outcome {
     }
     let (mut delivery, _) = Delivery::begin(&opened, &args.lock, terminal)?;
     let live = opened.target.live()?;
-    let to = match args.to {
+    let history = if live.serial == 0 { Vec::new() } else { opened.target.history()? };
+    let to = match args.to.or_else(|| earlier(&history, live.serial)) {
         Some(to) => to,
-        None if live.serial > 1 => live.serial - 1,
-        None => {
-            let said = if live.serial == 0 {
-                format!("nothing was ever applied to {}", opened.target.shown())
-            } else {
-                "the live generation is the first one: there is none before it".into()
-            };
-            return Err(Failure::usage(said));
-        }
+        None => return Err(nothing_before(&opened, &history, live.serial)),
     };
     let wanted = opened.target.generation(to).map_err(|error| {
         let failure = match error {
@@ -50,13 +44,15 @@ pub fn run(args: &Rollback, terminal: &Terminal) -> Outcome {
         target: opened.target.shown(),
         generation: live.serial,
         rollback_of: Some(to),
+        is: Some(was(&history, to)).filter(|_| !operations.is_empty()),
+        before: Some(live.serial).filter(|_| !lost),
         operations: operations.iter().map(Did::from).collect(),
         ..Report::default()
     };
     if !operations.is_empty() {
-        let earlier = opened.target.history()?.into_iter().find(|g| g.serial == to);
-        let commits = earlier.as_ref().map(Generation::commits).unwrap_or_default();
-        let commit = earlier.and_then(|generation| generation.origin.commit);
+        let earlier = history.iter().find(|generation| generation.serial == to);
+        let commits = earlier.map(Generation::commits).unwrap_or_default();
+        let commit = earlier.and_then(|generation| generation.origin.commit.clone());
         // Who wrote what comes next is told from where each version came from, not from this run.
         let from = operations.iter().map(|o| (o.id.clone(), commits.get(&o.id).cloned().flatten())).collect();
         let origin = Origin {
@@ -87,4 +83,50 @@ pub fn run(args: &Rollback, terminal: &Terminal) -> Outcome {
         ));
     }
     Ok(status::CLEAN)
+}
+
+/// The generation that is gone back to where none is named: the nearest before the live one that
+/// had other policies; after a rollback, before the one that it went back to. So each further
+/// rollback goes further back, and none makes live again what was just rolled back from.
+fn earlier(history: &[Generation], live: u64) -> Option<u64> {
+    let now = history.iter().find(|generation| generation.serial == live)?;
+    let at = was(history, live);
+    let before = history.iter().rev().filter(|generation| generation.serial < at);
+    before
+        .into_iter()
+        .find(|generation| generation.inventory != now.inventory)
+        .map(|generation| generation.serial)
+}
+
+/// The generation whose policies another one has: that of a rollback is the one that it went back
+/// to, and one that changed no policy is the one before it.
+fn was(history: &[Generation], serial: u64) -> u64 {
+    let find = |serial: u64| history.iter().find(|generation| generation.serial == serial);
+    let mut at = serial;
+    while let Some(generation) = find(at) {
+        let same = |other: &u64| find(*other).is_some_and(|other| other.inventory == generation.inventory);
+        let before = at.checked_sub(1).filter(same);
+        match generation.origin.rollback_of.filter(|of| *of < at).or(before) {
+            Some(of) => at = of,
+            None => break,
+        }
+    }
+    at
+}
+
+/// Says that there is no generation to go back to by itself.
+fn nothing_before(opened: &Opened, history: &[Generation], live: u64) -> Failure {
+    if live == 0 {
+        return Failure::usage(format!("nothing was ever applied to {}", opened.target.shown()));
+    }
+    let others: Vec<u64> =
+        history.iter().map(|generation| generation.serial).filter(|n| *n != live).collect();
+    match was(history, live) {
+        _ if others.is_empty() => Failure::usage("the live generation is the first one: there is none before it"),
+        at => Failure::usage(format!(
+            "generation {live} is what generation {at} was, and there is none before it that had other policies"
+        ))
+        .hint("luascale rollback --to N makes one live by its number")
+        .hint(format!("kept: {}", targets::ranges(&others))),
+    }
 }

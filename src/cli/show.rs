@@ -54,11 +54,14 @@ pub fn run(args: &Show, terminal: &Terminal) -> Outcome {
     };
     let approvals = approvals.unwrap_or_default();
     let said = report::plan::checked(&checked, &hints, args.format == PlanFormat::Markdown);
-    // What cannot be relied on is said before it is read.
-    let whole = if doubt.is_some() {
-        format!("{said}\n{text}{approvals}")
-    } else {
-        format!("{text}{approvals}{said}")
+    let whole = match again.as_ref().ok().filter(|_| doubt.is_none()) {
+        // In words of its own: also what is no part of the changes, as the base, is then so.
+        Some(again) => {
+            let text = plan::shown(&again.planning.plan, args.format, terminal);
+            format!("{text}{approvals}{said}")
+        }
+        // What cannot be relied on is said before it is read.
+        None => format!("{said}\n{text}{approvals}"),
     };
     terminal.print(&whole, None)?;
     approvals::told(&judged, terminal);

@@ -14,6 +14,10 @@ pub struct Report {
     pub generation: u64,
     /// The generation that a rollback went back to.
     pub rollback_of: Option<u64>,
+    /// The generation whose policies that one has: another, where it was a rollback itself.
+    pub is: Option<u64>,
+    /// The generation that was live until a rollback.
+    pub before: Option<u64>,
     /// Each policy that was touched; empty where everything was as it should be.
     pub operations: Vec<Did>,
     /// Policies that a rollback holds, so that they stay as they are.
@@ -62,6 +66,12 @@ pub fn text(report: &Report) -> String {
     }
     out.push('\n');
     out.push_str(&held(report));
+    if let (Some(is), Some(_)) = (report.is.filter(|is| Some(*is) != to), to) {
+        out.push_str(&format!("generation {} is what generation {is} was\n", report.generation));
+    }
+    if let (Some(before), Some(_)) = (report.before, to) {
+        out.push_str(&Tone::Dim.paint(&format!("forth again: luascale rollback --to {before}\n")));
+    }
     if !report.approvals.is_empty() {
         out.push_str(&format!("approved by {}\n", clean(&report.approvals.join(", "))));
     }
@@ -96,6 +106,7 @@ pub fn json(report: &Report) -> String {
         "target": report.target,
         "generation": report.generation,
         "rollback_of": report.rollback_of,
+        "is": report.is,
         "changed": !report.operations.is_empty(),
         "operations": report.operations,
         "held": report.held,

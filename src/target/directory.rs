@@ -141,7 +141,7 @@ impl Directory {
                 return if first && !self.is_forgone() { Ok(None) } else { self.lost("is gone") };
             }
             Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
-                return Err(Error::Damaged(format!("{} is no link any more", link.display())));
+                return Err(self.no_link());
             }
             Err(error) => return Err(failed("read", &link)(error)),
             Ok(to) => to,
@@ -164,6 +164,20 @@ impl Directory {
         self.lost(&format!("leads to generations/{name}, which is {gone}"))?;
         let serial = generations::number(&name).into_iter().chain(self.kept()?).max().unwrap_or_default();
         Ok(Some((Generation::gone(serial), folder)))
+    }
+
+    /// Says that something else stands in the place of the link, and what to do about it.
+    fn no_link(&self) -> Error {
+        let link = self.current();
+        let kept = self.kept().unwrap_or_default();
+        let kept: Vec<String> = kept.iter().map(u64::to_string).collect();
+        Error::Damaged(format!(
+            "{} is a {} and no link any more: move it away, then luascale rollback --to N makes a generation live again \
+             (kept: {})",
+            link.display(),
+            if link.is_dir() { "folder" } else { "file" },
+            if kept.is_empty() { "none".to_owned() } else { kept.join(", ") }
+        ))
     }
 
     fn is_forgone(&self) -> bool {

@@ -117,3 +117,27 @@ pub fn tidy(folder: &Path, live: u64, run: &str, kept: usize) -> Result<(), Erro
     }
     Ok(())
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use std::process::Command;
+
+    #[test]
+    fn a_manifest_that_is_no_regular_file_is_not_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, elsewhere) = (folder.path().join(MANIFEST), folder.path().join("elsewhere"));
+        std::fs::write(&elsewhere, "{}").unwrap();
+        std::os::unix::fs::symlink(&elsewhere, &path).unwrap();
+        let error = read(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("it is no regular file"), "{error}");
+        std::fs::remove_file(&path).unwrap();
+        // Nobody writes into it: whoever opened it would wait for ever.
+        assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+        let error = read(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("it is no regular file"), "{error}");
+        std::fs::remove_file(&path).unwrap();
+        std::fs::create_dir(&path).unwrap();
+        assert!(read(folder.path()).is_err());
+    }
+}

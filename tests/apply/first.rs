@@ -51,6 +51,20 @@ fn two_commits_do_not_switch_approval_off() {
 }
 
 #[test]
+fn another_history_is_held_against_the_default_branch() {
+    let site = fresh();
+    site.git(&["checkout", "-q", "--orphan", "other"]);
+    site.git(&["rm", "-q", "-f", "allowed_signers"]);
+    write(&site, "ann", "luascale.yaml", CONFIG);
+    write(&site, "ann", "web.lua", &policy("web", 666));
+    for base in ["HEAD", "HEAD~1"] {
+        let ran = site.run(&["apply", "--base", base]).expect(1);
+        ran.says("it needs the approval of 1 person").says("HEAD is not on main");
+    }
+    assert!(!site.0.path().join("live").exists());
+}
+
+#[test]
 fn signers_of_a_later_commit_do_not_count_yet() {
     let site = fresh();
     write(&site, "ann", "allowed_signers", &(signer(&site, "eve") + &signer(&site, "zoe")));

@@ -33,6 +33,7 @@ fn a_part_that_was_applied_leaves_the_authors_of_the_rest_its_authors() {
     partly(&site, "web.lua");
     assert_eq!((site.max("web"), site.max("api")), (Some(20), Some(10)));
     // The commit that is live is after ann's change, and api was applied before it.
+    site.run(&["plan"]).expect(0).says("replicas.max: 10 → 666");
     own(&site, "ann");
     assert_eq!(site.max("api"), Some(10));
     // A part of it again, in another commit, and after a rollback.

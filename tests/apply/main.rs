@@ -2,6 +2,7 @@
 //! and a directory.
 #![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests of files and processes")]
 
+mod again;
 mod approval;
 mod back;
 mod base;

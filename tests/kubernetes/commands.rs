@@ -6,12 +6,12 @@ use crate::support::{Folder, Ran};
 use std::process::Command;
 
 /// A repository whose policies go to the namespace `engine`, and the cluster.
-struct Site {
-    folder: Folder,
-    fake: Fake,
+pub struct Site {
+    pub folder: Folder,
+    pub fake: Fake,
 }
 
-fn policy(max: u32) -> String {
+pub fn policy(max: u32) -> String {
     format!(
         "policy \"web\" {{\n  replicas = {{ min = 1, max = {max} }},\n  metrics = {{ cpu = {{ unit = \"ratio\", per = \"replica\" }} }},\n  \
          track = {{ cpu = 0.6 }},\n}}\n"
@@ -19,7 +19,7 @@ fn policy(max: u32) -> String {
 }
 
 impl Site {
-    fn new() -> Site {
+    pub fn new() -> Site {
         let fake = Fake::start(&["engine"]);
         let folder = Folder::with(&[
             ("luascale.yaml", "apply: { kubernetes: { namespace: engine } }\n"),
@@ -28,28 +28,41 @@ impl Site {
             ("web.lua", &policy(10)),
         ]);
         let site = Site { folder, fake };
-        site.git(&["init", "-q", "-b", "main"]);
+        site.git("ann", &["init", "-q", "-b", "main"]);
         site.commit();
         site
     }
 
-    fn git(&self, args: &[&str]) {
-        let own = ["-c", "user.name=ann", "-c", "user.email=ann@example.com"];
-        let output =
-            Command::new("git").args(own).args(args).current_dir(self.folder.path()).output().unwrap();
+    fn git(&self, who: &str, args: &[&str]) -> String {
+        let (name, address) = (format!("user.name={who}"), format!("user.email={who}@example.com"));
+        let output = Command::new("git")
+            .args(["-c", &name, "-c", &address])
+            .args(args)
+            .current_dir(self.folder.path())
+            .output()
+            .unwrap();
         assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
 
-    fn commit(&self) {
-        self.git(&["add", "-A"]);
-        self.git(&["commit", "-q", "-m", "change"]);
+    pub fn commit(&self) {
+        self.commit_as("ann");
     }
 
-    fn run(&self, args: &[&str], fault: &str) -> Ran {
+    pub fn commit_as(&self, who: &str) {
+        self.git(who, &["add", "-A"]);
+        self.git(who, &["commit", "-q", "-m", "change"]);
+    }
+
+    pub fn head(&self) -> String {
+        self.git("ann", &["rev-parse", "HEAD"])
+    }
+
+    pub fn run(&self, args: &[&str], fault: &str) -> Ran {
         self.folder.luascale_with(args, &[("KUBECONFIG", "kubeconfig"), ("LUASCALE_TEST_FAULT", fault)])
     }
 
-    fn live(&self) -> Option<String> {
+    pub fn live(&self) -> Option<String> {
         engine_sees(&self.fake).remove("web")
     }
 }

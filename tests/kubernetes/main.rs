@@ -9,6 +9,7 @@ mod k8s;
 mod support;
 
 mod commands;
+mod governed;
 mod recorded;
 mod tools;
 
