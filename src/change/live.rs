@@ -226,3 +226,44 @@ pub struct Head {
     /// Digest of the last one.
     pub digest: String,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn operation(id: &str, after: bool) -> Operation {
+        let after = after.then(Bundle::default);
+        Operation { id: id.into(), before: None, replaced: None, after }
+    }
+
+    #[test]
+    fn what_a_run_does_not_touch_keeps_where_it_came_from() {
+        let from = |commit: &str, by: Option<u64>| Applied { commit: Some(commit.into()), by };
+        let known = [("web".to_owned(), from("a", Some(3)))].into();
+        // `old` was applied before this was kept: its whole generation is known.
+        let inventory = ["old", "web", "gone"].map(|id| (id.to_owned(), "1".to_owned())).into();
+        let origin = Origin { commit: Some("c".into()), ..Origin::default() };
+        let back = [("back".to_owned(), Some("a".to_owned())), ("lost".to_owned(), None)].into();
+        let operations = [("gone", false), ("new", true), ("back", true), ("lost", false)];
+        let operations = operations.map(|(id, after)| operation(id, after));
+        let run = Run { serial: 7, origin: &origin, from: &back, operations: &operations };
+        let done = applied(&known, &inventory, Some("b"), &run);
+        assert_eq!(
+            done,
+            [
+                ("back".to_owned(), from("a", Some(7))),
+                ("gone".to_owned(), from("c", Some(7))),
+                ("lost".to_owned(), Applied { commit: None, by: Some(7) }),
+                ("new".to_owned(), from("c", Some(7))),
+                ("old".to_owned(), from("b", None)),
+                ("web".to_owned(), from("a", Some(3))),
+            ]
+            .into()
+        );
+        let live = Live { commit: Some("d".into()), inventory, applied: known, ..Live::default() };
+        let commit = |id: &str| live.came(id).map(|came| (came.commit, came.by));
+        assert_eq!(commit("web"), Some((Some("a".into()), Some(3))));
+        assert_eq!(commit("old"), Some((Some("d".into()), None)));
+        assert_eq!(commit("never"), None);
+    }
+}
