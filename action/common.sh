@@ -13,10 +13,10 @@ warn() { printf '::warning title=luascale::%s\n' "$(escaped "$1")"; }
 
 # A text as a workflow command takes it: in one line, so that nothing in it can be another command.
 escaped() {
-    local text="$1"
-    text="${text//'%'/%25}"
-    text="${text//$'\r'/%0D}"
-    text="${text//$'\n'/%0A}"
+    local text="$1" cr=$'\r' lf=$'\n'
+    text="${text//\%/%25}"
+    text="${text//$cr/%0D}"
+    text="${text//$lf/%0A}"
     printf '%s' "$text"
 }
 
@@ -72,7 +72,6 @@ lines() {
     local line
     lines=()
     while IFS= read -r line || [ -n "$line" ]; do
-        line="${line%$'\r'}"
         line="${line#"${line%%[![:space:]]*}"}"
         line="${line%"${line##*[![:space:]]}"}"
         [ -z "$line" ] || lines+=("$line")

@@ -26,6 +26,7 @@ case "$mode:$fail_on" in
     drift:*) fail 64 "the input fail-on is \"$fail_on\", and with mode: drift it can be never" ;;
     *) fail 64 "the input fail-on has no say with mode: apply, which refuses or does" "leave it out" ;;
 esac
+comment="$(boolean comment "$INPUT_COMMENT")"
 upload="$(boolean upload-sarif "$INPUT_UPLOAD_SARIF")"
 fetch="$(boolean fetch "$INPUT_FETCH")"
 if [ "$mode" != review ]; then
@@ -43,7 +44,7 @@ case "$PWD/" in
     *) fail 64 "the input working-directory is \"$INPUT_WORKING_DIRECTORY\", which is outside the checkout" ;;
 esac
 git rev-parse --git-dir >/dev/null || fail 64 "there is no git repository in \"$INPUT_WORKING_DIRECTORY\"" \
-    "use actions/checkout in a step before"
+    "use actions/checkout in a step before; what git says is above"
 
 reports="$(mktemp -d "$(unixed "$RUNNER_TEMP")/luascale-reports.XXXXXX")"
 
@@ -112,14 +113,27 @@ paths=(${lines[@]+"${lines[@]}"})
 command=()
 case "$mode" in
     review)
-        case "$EVENT_NAME" in
-            pull_request_target | workflow_run)
-                fail 64 "mode: review does not run on $EVENT_NAME" "use pull_request" ;;
+        # What is written to is a pull request, or a merge group that has to have its check run.
+        case "$comment:$EVENT_NAME:$RUN_EVENT" in
+            true:pull_request:* | true:pull_request_target:* | true:merge_group:* | true:workflow_run:pull_request)
+                [ -n "$token" ] || fail 64 "the input token is empty, and mode: review writes to the pull request with it" \
+                    "leave token out, or use comment: false"
+                command=(review)
+                [ -z "$INPUT_SCOPE" ] || command+=("--scope=$INPUT_SCOPE")
+                [ -z "$INPUT_BASE" ] || command+=("--base=$INPUT_BASE")
+                ;;
+            *:pull_request_target:* | *:workflow_run:*)
+                # What is checked out is not what was proposed.
+                fail 64 "mode: review on $EVENT_NAME is for commenting on pull requests, and there is none to comment on" \
+                    "use comment: true, after a workflow that runs on pull_request"
+                ;;
+            *)
+                command=(ci)
+                from="$(base)"
+                [ -z "$from" ] || command+=("--base=$from")
+                ;;
         esac
-        command=(ci)
-        [ -z "$fail_on" ] || command+=(--fail-on "$fail_on")
-        from="$(base)"
-        [ -z "$from" ] || command+=(--base "$from")
+        [ -z "$fail_on" ] || command+=("--fail-on=$fail_on")
         lines "$INPUT_SAMPLES"
         for sample in ${lines[@]+"${lines[@]}"}; do command+=("--samples=$sample"); done
         ;;
@@ -127,11 +141,11 @@ case "$mode" in
         [ "${#paths[@]}" -le 1 ] || fail 64 "mode: apply takes one path, a policy root or a plan, and paths has ${#paths[@]}" \
             "apply each in a job of its own, with strategy: matrix"
         command=(apply)
-        [ -z "$INPUT_BASE" ] || command+=(--base "$INPUT_BASE")
+        [ -z "$INPUT_BASE" ] || command+=("--base=$INPUT_BASE")
         ;;
     drift)
         command=(drift --detailed-exitcode)
-        [ -z "$INPUT_BASE" ] || command+=(--base "$INPUT_BASE")
+        [ -z "$INPUT_BASE" ] || command+=("--base=$INPUT_BASE")
         ;;
 esac
 command+=(--output-dir "$reports")
@@ -142,10 +156,21 @@ command+=(${more[@]+"${more[@]}"})
 # No token of the job is luascale's, but where it asks GitHub itself.
 unset GITHUB_TOKEN GH_TOKEN ACTIONS_RUNTIME_TOKEN
 [ "$mode" != review ] || unset ACTIONS_ID_TOKEN_REQUEST_TOKEN ACTIONS_ID_TOKEN_REQUEST_URL
-resume="$(random)"
-printf '::stop-commands::%s\n' "$resume"
+asks=no
+case "${command[0]}" in
+    review | apply) [ -z "$token" ] || asks=yes ;;
+esac
+resume=""
+if [ "${command[0]}" = review ]; then
+    # Where it may not write, it falls back on workflow commands and on a job summary of its own.
+    summary="$GITHUB_STEP_SUMMARY"
+    export GITHUB_STEP_SUMMARY="$reports/told.md"
+else
+    resume="$(random)"
+    printf '::stop-commands::%s\n' "$resume"
+fi
 set +e
-if [ "$mode" = apply ] && [ -n "$token" ]; then
+if [ "$asks" = yes ]; then
     GITHUB_TOKEN="$token" "$LUASCALE" --color never "${command[@]}" </dev/null 2>&1 | tee "$reports/log.txt"
 else
     "$LUASCALE" --color never "${command[@]}" </dev/null 2>&1 | tee "$reports/log.txt"
@@ -153,7 +178,12 @@ fi
 status="${PIPESTATUS[0]}"
 set -e
 # What was printed may end without a line's end.
-printf '\n::%s::\n' "$resume"
+[ -z "$resume" ] || printf '\n::%s::\n' "$resume"
+if [ -z "$resume" ]; then
+    export GITHUB_STEP_SUMMARY="$summary"
+    [ ! -s "$reports/told.md" ] || mv -f "$reports/told.md" "$reports/summary.md"
+    rm -f "$reports/told.md"
+fi
 
 # --- outputs -----------------------------------------------------------------------------------
 # A path as the runner's other steps take it.
@@ -167,7 +197,7 @@ if [ ! -f "$reports/summary.md" ]; then
     # Lines that are indented are text, whatever is in them.
     {
         printf '## luascale %s\n\n' "$mode"
-        sed -e 's/\r//g' -e 's/^/    /' "$reports/log.txt"
+        tr -d '\r' <"$reports/log.txt" | sed 's/^/    /'
     } >"$reports/summary.md"
 fi
 set_output status "$status"
@@ -198,13 +228,28 @@ summarise
 # --- code scanning -----------------------------------------------------------------------------
 quoted() { local text="${1//\\/\\\\}"; printf '"%s"' "${text//\"/\\\"}"; }
 
+# The commit that was looked at, and a reference that has it; nothing where that cannot be told.
+looked_at() {
+    if [ "${command[0]}" != review ] || [ "$EVENT_NAME" = merge_group ]; then
+        printf '%s %s' "$GITHUB_SHA" "$GITHUB_REF"
+    elif [[ "$PULL_NUMBER" =~ ^[0-9]+$ ]]; then
+        printf '%s refs/pull/%s/head' "$PULL_HEAD" "$PULL_NUMBER"
+    else
+        # The event does not name the pull request of a fork.
+        asking ls-remote origin 'refs/pull/*/head' </dev/null |
+            awk -v head="$RUN_HEAD" '$1 == head { print $1 " " $2; exit }'
+    fi
+}
+
 scan() {
-    local sarif="$reports/check.sarif" body answer code
+    local sarif="$reports/check.sarif" body answer code at
     [ -s "$sarif" ] || { warn "there is nothing to hand to code scanning: no findings were written"; return 0; }
+    at="$(looked_at)"
+    [ -n "$at" ] || { warn "findings are not handed to code scanning: no pull request has the commit $RUN_HEAD"; return 0; }
     body="$(mktemp "$(unixed "$RUNNER_TEMP")/luascale-sarif.XXXXXX")"
     answer="$body.answer"
     {
-        printf '{"commit_sha":%s,"ref":%s,"tool_name":"luascale","sarif":"' "$(quoted "$GITHUB_SHA")" "$(quoted "$GITHUB_REF")"
+        printf '{"commit_sha":%s,"ref":%s,"tool_name":"luascale","sarif":"' "$(quoted "${at%% *}")" "$(quoted "${at#* }")"
         gzip -9 -c "$sarif" | base64 | tr -d '\r\n'
         printf '"}'
     } >"$body"

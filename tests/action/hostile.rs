@@ -2,7 +2,7 @@
 
 use super::events::{policy, two};
 use super::support::Folder;
-use super::world::{TOKEN, World, executable, files};
+use super::world::{TOKEN, World, executable, files as files_of};
 use serde_json::{Value, json};
 
 /// A push of a change to `main`, checked out.
@@ -47,19 +47,30 @@ fn inputs_are_never_run_nor_obeyed() {
 fn what_policies_and_files_are_called_and_print_is_no_command() {
     let loud =
         format!("print(\"::error::pwned\")\nprint(\"::set-env name=PATH::pwned\")\n{}", policy("loud", 1));
-    let world = World::new(&[
-        ("policies/loud.lua", &loud),
-        ("policies/$(touch pwned).lua", &policy("::error::pwned", 1)),
-        ("policies/a\n::error::pwned.lua", &policy("b\n::error::pwned", 1)),
-    ]);
-    let event = pushed(&world);
-    let done = world.act("push", &event, &[]).expect(false);
-    let obeyed =
-        |(kind, said): &(String, String)| kind == "set-env" || (kind == "error" && said.contains("pwned"));
-    assert!(!done.commands.iter().any(obeyed), "{:?}", done.commands);
-    assert!(!files(&world.at("home")).iter().any(|path| path.ends_with("pwned")));
-    // A line of the summary that begins with it would be obeyed where a log shows it.
-    assert!(!done.summary.lines().any(|line| line.starts_with("::")), "{}", done.summary);
+    let (first, second) = (policy("::error::pwned", 1), policy("b\n::error::pwned", 1));
+    let files = [
+        ("policies/loud.lua", loud.as_str()),
+        ("policies/$(touch pwned).lua", &first),
+        ("policies/a\n::error::pwned.lua", &second),
+    ];
+    let world = two();
+    let head = world.branch("change", &files);
+    let event = world.pull("stranger", &head);
+    let run = |inputs: &[(&str, &str)]| {
+        let done = world.act("pull_request", &event, inputs).expect(false);
+        let obeyed = |(kind, said): &(String, String)| {
+            kind == "set-env" || (kind == "error" && said.trim_start().starts_with("pwned"))
+        };
+        assert!(!done.commands.iter().any(obeyed), "{:?}", done.commands);
+        // A line of the summary that begins with it would be obeyed where a log shows it.
+        assert!(!done.summary.lines().any(|line| line.starts_with("::")), "{}", done.summary);
+    };
+    run(&[]);
+    run(&[("comment", "false")]);
+    // Where it may not write it tells by commands of its own, and none of another's.
+    world.only_reads();
+    run(&[]);
+    assert!(!files_of(&world.at("home")).iter().any(|path| path.ends_with("pwned")));
 }
 
 #[test]
@@ -136,21 +147,26 @@ fn a_log_that_wants_out_of_its_block_stays_in() {
 #[test]
 fn the_token_reaches_only_what_asks_github() {
     let (mut world, folder) = (two().env("GH_TOKEN", TOKEN), Folder::with(&[]));
-    let event = pushed(&world);
     let told = folder.path().join("environment").display().to_string();
     world.binary = stand_in(&folder, &format!("env >'{told}'"));
-    let secret = |mode: &str| {
-        world.act("push", &event, &[("mode", mode)]).expect(true);
+    let head = world.branch("change", &[("policies/web.lua", &policy("web", 12))]);
+    let pull = world.pull("acme", &head);
+    let secret = |event: &str, payload: &Value, inputs: &[(&str, &str)]| {
+        world.act(event, payload, inputs).expect(true);
         let environment = folder.read("environment");
         assert!(environment.contains("GITHUB_REPOSITORY="), "{environment}");
         let held: Vec<String> =
             environment.lines().filter(|line| line.contains(TOKEN)).map(str::to_owned).collect();
         held
     };
-    assert_eq!(secret("review"), Vec::<String>::new());
-    assert_eq!(secret("drift"), Vec::<String>::new());
+    let own = [format!("GITHUB_TOKEN={TOKEN}")];
+    assert_eq!(secret("pull_request", &pull, &[]), own);
+    assert_eq!(secret("pull_request", &pull, &[("comment", "false")]), [""; 0]);
+    let push = pushed(&world);
+    assert_eq!(secret("push", &push, &[]), [""; 0]);
+    assert_eq!(secret("push", &push, &[("mode", "drift")]), [""; 0]);
     // An apply asks GitHub who approved.
-    assert_eq!(secret("apply"), [format!("GITHUB_TOKEN={TOKEN}")]);
+    assert_eq!(secret("push", &push, &[("mode", "apply")]), own);
 }
 
 /// Environments of the workers that run policy code now, of one binary.
@@ -171,14 +187,16 @@ fn workers(binary: &std::path::Path, seen: &mut Vec<Vec<u8>>) {
 fn the_process_that_runs_policy_code_has_an_empty_environment() {
     // It takes its time, so that it can be looked at.
     let slow = format!("local n = 0\nfor i = 1, 3000000 do n = n + i end\n{}", policy("slow", 10));
-    let (mut world, own) = (World::new(&[("policies/slow.lua", &slow)]), Folder::with(&[]));
+    let (mut world, own) = (two(), Folder::with(&[]));
     // A copy, so that nobody else's workers are taken for its own.
     let binary = own.path().join("luascale");
     std::fs::copy(&world.binary, &binary).unwrap();
     world.binary = binary.display().to_string();
-    let event = pushed(&world);
+    // luascale itself has the token: it comments.
+    let head = world.branch("change", &[("policies/slow.lua", &slow)]);
+    let event = world.pull("acme", &head);
     let (seen, done) = std::thread::scope(|scope| {
-        let run = scope.spawn(|| world.act("push", &event, &[]));
+        let run = scope.spawn(|| world.act("pull_request", &event, &[]));
         let mut seen = Vec::new();
         while !run.is_finished() {
             workers(&binary, &mut seen);

@@ -10,12 +10,17 @@
     reason = "a test"
 )]
 
+#[path = "../forge/contract.rs"]
+mod contract;
+#[path = "../support/github/mod.rs"]
+mod github;
 #[path = "../support/mod.rs"]
 mod support;
 
 mod events;
 mod hostile;
 mod install;
+mod review;
 mod server;
 mod validators;
 mod world;

@@ -1,5 +1,8 @@
 //! A repository on a server, a checkout of it as actions/checkout makes one, and act, which runs the action there.
 
+use super::contract;
+use super::github::Fake;
+use super::github::store::{Pull, Repository, Side, Store, files as changed};
 use super::support::Folder;
 use super::{ROOT, run, tool};
 use serde_json::{Value, json};
@@ -12,6 +15,13 @@ use std::process::Command;
 pub const TOKEN: &str = "ghs_0123456789SecretOfTheJob";
 /// The same as git sends it.
 const HEADER: &str = "eC1hY2Nlc3MtdG9rZW46Z2hzXzAxMjM0NTY3ODlTZWNyZXRPZlRoZUpvYg";
+
+/// The repository of every test.
+pub const REPOSITORY: &str = "acme/policies";
+/// What the token of a pull request of one's own may do.
+const WRITES: [&str; 4] = ["contents:read", "pull_requests:write", "checks:write", "security_events:write"];
+/// What that of a fork's may do, whatever its workflow asks for.
+const READS: [&str; 3] = ["contents:read", "pull_requests:read", "checks:read"];
 
 /// How workflows name the action.
 const ACTION: &str = "OWNER/luascale@0000000000000000000000000000000000000000";
@@ -42,7 +52,18 @@ pub struct World {
     pub folder: Folder,
     /// The binary that the action is told to run.
     pub binary: String,
+    /// GitHub.
+    pub fake: Fake,
     env: Vec<(String, String)>,
+}
+
+impl Drop for World {
+    /// Everything that was asked of GitHub is what GitHub describes.
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            contract::hold(&self.fake.log());
+        }
+    }
 }
 
 /// What act did.
@@ -108,7 +129,16 @@ impl World {
         folder.write("home/.gitconfig", instead.as_bytes());
         executable(&folder.write("shell/bash", BASH.as_bytes()));
         let binary = env!("CARGO_BIN_EXE_luascale").to_owned();
-        let world = World { folder, binary, env: Vec::new() };
+        let mut store = Store::default();
+        store.actions(TOKEN, &WRITES);
+        let repository = Repository { id: 42, default_branch: "main".into(), ..Repository::default() };
+        store.repositories.insert(REPOSITORY.into(), repository);
+        let fake = Fake::start(store);
+        let env = ["GITHUB_API_URL", "GITHUB_GRAPHQL_URL"].map(|name| {
+            let all = fake.environment(TOKEN);
+            all.into_iter().find(|(other, _)| other == name).unwrap()
+        });
+        let world = World { folder, binary, fake, env: env.to_vec() };
         world.git("author", &["init", "-q", "-b", "main"]);
         world.git("author", &["add", "-A"]);
         world.git("author", &["commit", "-q", "-m", "Start"]);
@@ -170,12 +200,38 @@ impl World {
         self.git("author", &["rev-parse", from])
     }
 
-    /// A pull request of a commit into `main`: the merge commit that GitHub makes of it.
-    pub fn pull(&self, number: u32, head: &str) -> String {
-        self.push(head, &format!("refs/pull/{number}/head"));
+    /// A pull request 7 of a commit into `main`, opened by the owner of a repository, checked out as GitHub's runner
+    /// does: the merge commit. Gives the event. Another push to it is the same again.
+    pub fn pull(&self, owner: &str, head: &str) -> Value {
+        let base = self.git("author", &["rev-parse", "main"]);
+        self.push(head, "refs/pull/7/head");
         self.git("author", &["switch", "-q", "--detach", "main"]);
         self.git("author", &["merge", "-q", "--no-ff", "-m", "Merge", head]);
-        self.push("HEAD", &format!("refs/pull/{number}/merge"))
+        let merge = self.push("HEAD", "refs/pull/7/merge");
+        self.checkout(&merge, None);
+        let repository = format!("{owner}/policies");
+        let side = |branch: &str, sha: &str, repository: &str| Side {
+            branch: branch.into(),
+            sha: sha.into(),
+            repository: Some(repository.into()),
+        };
+        let files = changed(&self.at("author"), &base, head);
+        self.fake.with(|store| {
+            let pull =
+                store.repositories.get_mut(REPOSITORY).unwrap().pulls.entry(7).or_insert_with(Pull::default);
+            (pull.number, pull.author) = (7, owner.into());
+            (pull.head, pull.base) = (side("change", head, &repository), side("main", &base, REPOSITORY));
+            pull.files = files;
+        });
+        let repo = json!({ "full_name": repository, "fork": owner != "acme", "owner": { "login": owner } });
+        json!({ "action": "opened", "number": 7, "pull_request": {
+            "number": 7, "head": { "sha": head, "ref": "change", "repo": repo }, "base": { "sha": base, "ref": "main" },
+        } })
+    }
+
+    /// Makes the token one that may only read.
+    pub fn only_reads(&self) {
+        self.fake.with(|store| store.actions(TOKEN, &READS));
     }
 
     /// A checkout of a commit at depth 1, as actions/checkout makes it, under a branch where one is named.
@@ -215,7 +271,7 @@ impl World {
     pub fn run(&self, event: &str, payload: &Value, workflow: &Path) -> Done {
         let mut payload = payload.clone();
         payload["repository"] = json!({
-            "full_name": "acme/policies", "name": "policies", "default_branch": "main", "owner": { "login": "acme" },
+            "full_name": REPOSITORY, "name": "policies", "default_branch": "main", "owner": { "login": "acme" },
         });
         self.folder.write("event.json", payload.to_string().as_bytes());
         let mut command = Command::new(tool("act"));

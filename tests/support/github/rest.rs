@@ -119,6 +119,11 @@ fn below(store: &mut Store, repository: &str, path: &[&str], request: &Request, 
                 None => missing(),
             }
         }),
+        ("POST", ["code-scanning", "sarifs"]) => may(account, &["security_events"]).map(|()| {
+            let id = store.number().to_string();
+            store.repositories.get_mut(repository).unwrap().scanned.push(request.json.clone());
+            Answer::json(202, json!({ "id": id }))
+        }),
         _ => Ok(missing()),
     };
     done.unwrap_or_else(|refusal| refusal)

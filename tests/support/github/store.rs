@@ -27,7 +27,8 @@ pub struct Account {
     pub login: String,
     /// The App, of a bot.
     pub app: Option<App>,
-    /// `contents`, `pull_requests`, `issues`, `checks`, `deployments`, `actions`: `read` or `write`.
+    /// `contents`, `pull_requests`, `issues`, `checks`, `deployments`, `actions`, `security_events`: `read` or
+    /// `write`.
     pub permissions: BTreeMap<String, String>,
 }
 
@@ -65,6 +66,8 @@ pub struct Repository {
     pub canned: BTreeMap<String, Value>,
     /// Deployments, as they were sent, each with its `statuses`.
     pub deployments: Vec<Value>,
+    /// Findings that code scanning was handed, as they were sent.
+    pub scanned: Vec<Value>,
 }
 
 /// One side of a pull request.
