@@ -4,8 +4,6 @@
 //! Each part does what it can: where one fails the others are still there, and the exit status is
 //! the gravest of all.
 
-#![expect(clippy::disallowed_methods, reason = "a plan of an earlier run is taken away")]
-
 use super::args_plan::{Ci, CiFormat};
 use super::failure::{Failure, status};
 use super::figures::{self, Figures};

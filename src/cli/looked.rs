@@ -5,6 +5,7 @@ use super::args::{FailOnArg, SampleArgs};
 use super::args_plan::PlanningArgs;
 use super::changed;
 use super::compare::{self, Comparison};
+use super::delivery;
 use super::failure::{Failure, status};
 use super::figures::Figures;
 use super::planned::{self, Judging, Linted};
@@ -212,7 +213,7 @@ fn plan(
         paths: asked.paths,
         args: asked.planning,
         told: true,
-        now: jiff::Timestamp::now(),
+        now: delivery::timestamp(),
         of: Some((asked.head, base.clone())),
     };
     let planning: Box<Planning> = match planning::make_where(&request, &|base| base.apply().is_some())? {

@@ -4,6 +4,8 @@
 //! Needs Node.js and `npm ci` in tests/forge; scripts/test does that. Where they are missing it is
 //! said, and it is a failure where `CI=true`.
 
+#![allow(clippy::print_stdout, reason = "what is skipped is said")]
+
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::Command;

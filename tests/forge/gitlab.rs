@@ -59,8 +59,11 @@ fn say(status: u16, body: Value) -> Response {
     (StatusCode::from_u16(status).unwrap(), body).into_response()
 }
 
+/// Whether a value is of a type.
+type Is = fn(&Value) -> bool;
+
 /// Whether a body has these fields, of these types, and no others; a `?` behind a name makes it optional.
-fn shaped(body: &Value, fields: &[(&str, fn(&Value) -> bool)]) -> Result<(), String> {
+fn shaped(body: &Value, fields: &[(&str, Is)]) -> Result<(), String> {
     let Some(map) = body.as_object() else { return Err(format!("{body} is no object")) };
     let name = |field: &str| field.trim_end_matches('?').to_owned();
     for (field, is) in fields {
@@ -182,7 +185,7 @@ fn answer(state: &mut State, method: &Method, uri: &Uri, headers: &HeaderMap, bo
                 return fault(wrong);
             }
             let mut notes = state.discussions.iter_mut().map(|d| &mut d["notes"][0]);
-            let Some(found) = notes.find(|note| note["id"].to_string() == **id) else {
+            let Some(found) = notes.find(|note| note["id"].as_u64() == id.parse().ok()) else {
                 return say(404, json!({ "message": "404 Not Found" }));
             };
             found["body"] = body["body"].clone();

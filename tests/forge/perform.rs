@@ -263,7 +263,7 @@ fn report(annotations: usize) -> Report {
         path: PATH.into(),
         from: 12,
         to: 12,
-        level: if n % 2 == 0 { Level::Warning } else { Level::Error },
+        level: if n.is_multiple_of(2) { Level::Warning } else { Level::Error },
         title: format!("rule-{n}"),
         message: "what it says".into(),
     };

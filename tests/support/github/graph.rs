@@ -218,8 +218,11 @@ pub fn parse(document: &str, variables: &Value) -> Result<Operation, String> {
 impl Operation {
     /// The fields at the root.
     pub fn roots(&self) -> Vec<&Field> {
-        let field = |s| if let &Selection::Field(ref field) = s { Some(field) } else { None };
-        self.selected.iter().filter_map(field).collect()
+        let fields = self.selected.iter().filter_map(|selection| match selection {
+            Selection::Field(field) => Some(field),
+            _ => None,
+        });
+        fields.collect()
     }
 
     /// What a selection takes out of an object; `special` answers fields with arguments.

@@ -111,7 +111,7 @@ fn below(store: &mut Store, repository: &str, path: &[&str], request: &Request, 
         ("POST", ["deployments", id, "statuses"]) => may(account, &["deployments"]).map(|()| {
             let status = request.json.clone();
             let all = &mut store.repositories.get_mut(repository).unwrap().deployments;
-            match all.iter_mut().find(|d| d["id"].to_string() == **id) {
+            match all.iter_mut().find(|d| d["id"].as_u64() == id.parse().ok()) {
                 Some(found) => {
                     found["statuses"].as_array_mut().unwrap().push(status.clone());
                     Answer::json(201, status)
