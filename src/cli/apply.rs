@@ -10,6 +10,9 @@ use super::figures::{self, Figures};
 use super::planning::{self, Judged, Made, Planning, Request};
 use super::terminal::Terminal;
 use super::{Outcome, approvals, output, show};
+#[cfg(not(feature = "forge"))]
+use crate::change::approval::Refused;
+use crate::change::approval::Verdict;
 use crate::change::chain::Did;
 use crate::change::plan::{self, Op, Plan};
 use crate::change::rollback::kept;
@@ -113,7 +116,16 @@ pub fn run(args: &Apply, terminal: &Terminal) -> Outcome {
         };
         report.overrode = origin.overrode.clone();
         planning.clashes.warned.iter().for_each(|warned| terminal.say(&format!("warning: {warned}")));
-        let done = delivery.deliver(origin, hold, BTreeMap::new(), operations, planning.live.serial)?;
+        #[cfg(feature = "forge")]
+        let mirror = super::mirror::Mirror::begin(planning, &plan.changes_digest, terminal);
+        let done = delivery.deliver(origin, hold, BTreeMap::new(), operations, planning.live.serial);
+        #[cfg(feature = "forge")]
+        match (mirror, &done) {
+            (Some(mirror), Ok(done)) => mirror.end(done.outcome.generation.serial, done.head.as_ref()),
+            (Some(mirror), Err(failure)) => mirror.fail(&failure.error),
+            (None, _) => {}
+        }
+        let done = done?;
         report.generation = done.outcome.generation.serial;
         report.ledger = done.head;
     } else {
@@ -189,9 +201,39 @@ impl Asked<'_> {
         };
         let standing = now.standing(Some(&touched), self.args.trust_base)?;
         let verdict = standing.verdict(digest, &given, time);
-        let judged = Judged { verdict, standing };
-        why.extend(unapproved(&judged, self.file.is_some()));
+        let mut judged = Judged { verdict, standing };
+        let reviewed = match judged.verdict.approved() {
+            true => None,
+            false => self.reviewed(now, &judged)?,
+        };
+        match reviewed {
+            Some(reviewed) if reviewed.approved() => judged.verdict = reviewed,
+            Some(reviewed) => {
+                judged.verdict.refused.extend(reviewed.refused);
+                why.extend(unapproved(&judged, true));
+            }
+            None => why.extend(unapproved(&judged, self.file.is_some())),
+        }
         Ok(if why.is_empty() { Next::Due(operations, Box::new(judged)) } else { Next::Refused(why) })
+    }
+
+    /// What reviews on a forge come to; nothing where they do not count here.
+    #[cfg(feature = "forge")]
+    fn reviewed(&self, now: &Planning, judged: &Judged) -> Result<Option<Verdict>, Failure> {
+        let plan = self.kept.unwrap_or(&now.plan);
+        let trust_base = self.args.trust_base;
+        super::proof::Asked { now, plan, standing: &judged.standing, trust_base }.verdict()
+    }
+
+    /// Without the feature no forge can be asked, and what it says does not count.
+    #[cfg(not(feature = "forge"))]
+    #[expect(clippy::unnecessary_wraps, reason = "the other build asks a forge")]
+    fn reviewed(&self, now: &Planning, judged: &Judged) -> Result<Option<Verdict>, Failure> {
+        let counts = now.configuration.approval().is_some_and(|approval| approval.github.is_some());
+        let why = "this luascale was built without `forge`, so it cannot ask".to_owned();
+        let refused = vec![Refused { from: "GitHub".into(), why }];
+        let needed = judged.standing.needed;
+        Ok(counts.then_some(Verdict { needed, approvals: Vec::new(), refused }))
     }
 
     /// Whether the plan that was kept is still what would be planned.

@@ -22,6 +22,7 @@ use crate::model::Finding;
 use crate::text::Source;
 use jiff::Timestamp;
 use ssh_key::{HashAlg, PublicKey, SshSig};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Largest signature, in bytes; those of long RSA keys are about two thousand.
@@ -92,6 +93,8 @@ pub struct Standing {
     pub unknown: Option<String>,
     /// What history asked for and was overridden, in a sentence.
     pub overrode: Option<String>,
+    /// The commits that have a hand in each policy that changes.
+    pub commits: BTreeMap<String, BTreeSet<Oid>>,
 }
 
 /// Where the rules of approval stand.
@@ -176,8 +179,21 @@ impl Rules<'_> {
         });
         let from = self.live.map(|(commit, _)| commit).or(self.base);
         let authors = if needed == 0 { Vec::new() } else { authors(repo, from, self.head)? };
-        let lack = lack.filter(|_| needed > 0);
-        Ok(Standing { needed, signers, head, newer, authors, findings, lack, unknown: None, overrode: None })
+        // Where reviews on a forge count, nobody need sign.
+        let reviewed = self.configuration.approval().is_some_and(|approval| approval.github.is_some());
+        let lack = lack.filter(|_| needed > 0 && !reviewed);
+        Ok(Standing {
+            needed,
+            signers,
+            head,
+            newer,
+            authors,
+            findings,
+            lack,
+            unknown: None,
+            overrode: None,
+            commits: BTreeMap::new(),
+        })
     }
 }
 
@@ -185,6 +201,7 @@ impl Standing {
     /// Adds those who had a hand in what is changed.
     pub fn add(&mut self, hands: Hands) {
         self.authors.extend(hands.written.into_iter().map(author));
+        self.commits.extend(hands.commits);
         self.unknown = self.unknown.take().or(hands.unknown);
     }
 

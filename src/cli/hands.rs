@@ -20,6 +20,8 @@ pub const DEEPER: &str = "a fetch-depth of 0 (git fetch --unshallow) brings it";
 pub struct Hands {
     /// They, with the commits.
     pub written: Vec<Written>,
+    /// The commits that have a hand in each policy, by its name.
+    pub commits: BTreeMap<String, BTreeSet<Oid>>,
     /// Why not all of them are known, in a sentence.
     pub unknown: Option<String>,
 }
@@ -74,18 +76,16 @@ impl Policies<'_> {
         if touches.cut.is_some() {
             return Ok(Hands::unknown("this clone is shallow", Some(DEEPER)));
         }
-        let mut commits = BTreeSet::new();
+        let mut hands = Hands::default();
         let mut configs = Configs { policies: self, known: BTreeMap::new() };
-        for touch in touches.all.iter().filter(|touch| is_config(&touch.path)) {
+        for touch in &touches.all {
             if let Some(operation) = operations.get(touch.asked)
-                && configs.concerns(touch, operation)?
+                && (!is_config(&touch.path) || configs.concerns(touch, operation)?)
             {
-                commits.insert(touch.commit);
+                hands.commits.entry(operation.id.clone()).or_default().insert(touch.commit);
             }
         }
-        commits.extend(touches.all.iter().filter(|touch| !is_config(&touch.path)).map(|touch| touch.commit));
-        let mut hands = Hands::default();
-        for commit in commits {
+        for commit in hands.commits.values().flatten().copied().collect::<BTreeSet<Oid>>() {
             hands.written.extend(self.repo.people(commit)?);
         }
         Ok(hands)
@@ -135,7 +135,7 @@ impl Hands {
     fn unknown(why: &str, help: Option<&str>) -> Hands {
         let help = help.map_or(String::new(), |help| format!("; {help}"));
         let unknown = format!("{why}, so it cannot be told who had a hand in the change{help}");
-        Hands { written: Vec::new(), unknown: Some(unknown) }
+        Hands { unknown: Some(unknown), ..Hands::default() }
     }
 }
 

@@ -39,6 +39,8 @@ mod ledger;
 mod looked;
 mod manual;
 mod mapped;
+#[cfg(feature = "forge")]
+mod mirror;
 mod online;
 mod organisation;
 mod output;
@@ -51,6 +53,8 @@ mod planning;
 #[cfg(feature = "forge")]
 mod preview;
 mod project;
+#[cfg(feature = "forge")]
+mod proof;
 mod remarks;
 #[cfg(feature = "forge")]
 mod review;

@@ -120,26 +120,9 @@ pub fn connect(
     repository: &str,
     quality: gitlab::Writer,
 ) -> Result<(Box<dyn Forge>, bool), Failure> {
-    let refused = |failed: crate::forge::Failed| match failed.why {
-        crate::forge::Why::Refused => Failure::usage(failed.to_string()),
-        _ => Failure::environment(failed.to_string()),
-    };
     match forge {
         ForgeName::Github => {
-            let api = variable("GITHUB_API_URL").unwrap_or_else(|| "https://api.github.com".into());
-            let graphql = variable("GITHUB_GRAPHQL_URL");
-            let graphql = graphql.unwrap_or_else(|| github::Access::graphql_of(&api));
-            let auth = of_app()?;
-            let auth = match auth {
-                Some(app) => app,
-                None => match secret(&["GITHUB_TOKEN", "GH_TOKEN"]) {
-                    Some(token) => github::Auth::Token(token),
-                    None => github::Auth::Nobody,
-                },
-            };
-            let known = !matches!(auth, github::Auth::Nobody);
-            let access = github::Access { api, graphql, auth, repository: repository.to_owned() };
-            let client = github::Client::connect(&access, Box::new(System)).map_err(refused)?;
+            let (client, known) = github_client(repository)?;
             Ok((Box::new(github::GitHub::new(client)), known))
         }
         ForgeName::Gitlab => {
@@ -155,6 +138,58 @@ pub fn connect(
             Ok((Box::new(forge), known))
         }
     }
+}
+
+fn refused(failed: crate::forge::Failed) -> Failure {
+    match failed.why {
+        crate::forge::Why::Refused => Failure::usage(failed.to_string()),
+        _ => Failure::environment(failed.to_string()),
+    }
+}
+
+/// The connection to GitHub, and whether there are credentials.
+fn github_client(repository: &str) -> Result<(github::Client, bool), Failure> {
+    let api = variable("GITHUB_API_URL").unwrap_or_else(|| "https://api.github.com".into());
+    let graphql = variable("GITHUB_GRAPHQL_URL");
+    let graphql = graphql.unwrap_or_else(|| github::Access::graphql_of(&api));
+    let auth = match of_app()? {
+        Some(app) => app,
+        None => match secret(&["GITHUB_TOKEN", "GH_TOKEN"]) {
+            Some(token) => github::Auth::Token(token),
+            None => github::Auth::Nobody,
+        },
+    };
+    let known = !matches!(auth, github::Auth::Nobody);
+    let access = github::Access { api, graphql, auth, repository: repository.to_owned() };
+    let client = github::Client::connect(&access, Box::new(System)).map_err(refused)?;
+    Ok((client, known))
+}
+
+/// The connection to GitHub; nothing where there are no credentials.
+///
+/// # Errors
+/// What is wrong with the addresses or the credentials.
+pub fn github(repository: &str) -> Result<Option<github::Client>, Failure> {
+    let (client, known) = github_client(repository)?;
+    Ok(known.then_some(client))
+}
+
+/// The repository of GitHub that something is about: what is named, else what the pipeline says,
+/// else where the clone came from.
+pub fn repository(named: Option<&str>, repo: &Repo) -> Option<String> {
+    let named = named.map(str::to_owned).or_else(|| variable("GITHUB_REPOSITORY"));
+    named.or_else(|| of_remote(&repo.origin()?))
+}
+
+/// The number of the workflow run that this is.
+pub fn run() -> Option<u64> {
+    variable("GITHUB_RUN_ID")?.parse().ok()
+}
+
+/// The page of the workflow run that this is.
+pub fn run_url() -> Option<String> {
+    let (server, repository) = (variable("GITHUB_SERVER_URL")?, variable("GITHUB_REPOSITORY")?);
+    Some(format!("{server}/{repository}/actions/runs/{}", run()?))
 }
 
 fn secret(names: &[&str]) -> Option<Secret> {

@@ -97,6 +97,42 @@ impl Repo {
         }
     }
 
+    /// The commits of the first-parent line up to `head` by which some commits came to it, oldest
+    /// first, each with those that it brought; `head` itself always, be it without any.
+    ///
+    /// # Errors
+    /// Where history cannot be read.
+    pub fn brought(&self, head: Oid, commits: &BTreeSet<Oid>) -> Result<Vec<(Oid, BTreeSet<Oid>)>, Error> {
+        let repo = self.lock();
+        let failed = |error: git2::Error| unreadable("the history", &error);
+        let mut open = commits.clone();
+        let (mut brought, mut at) = (Vec::new(), Some(head));
+        while let Some(id) = at {
+            let commit = repo.find_commit(id).map_err(failed)?;
+            at = commit.parent_ids().next().filter(|parent| repo.find_commit(*parent).is_ok());
+            let mut walk = repo.revwalk().map_err(failed)?;
+            walk.push(id).map_err(failed)?;
+            if let Some(parent) = at {
+                walk.hide(parent).map_err(failed)?;
+            }
+            let mut here = BTreeSet::new();
+            for id in walk {
+                let id = id.map_err(failed)?;
+                if open.remove(&id) {
+                    here.insert(id);
+                }
+            }
+            if !here.is_empty() || id == head {
+                brought.push((id, here));
+            }
+            if open.is_empty() {
+                break;
+            }
+        }
+        brought.reverse();
+        Ok(brought)
+    }
+
     /// Those who had a hand in a commit: its author, who committed it (but for forges), and those
     /// whom `Co-authored-by` names.
     ///

@@ -11,6 +11,7 @@ mod perform;
 mod proof;
 mod review;
 mod site;
+mod story;
 mod world;
 
 #[path = "../support/github/mod.rs"]

@@ -143,6 +143,7 @@ pub struct Part {
 struct Stated {
     target: Value,
     approval: Value,
+    allow_prune: Value,
     changes: Vec<Value>,
 }
 
@@ -155,6 +156,7 @@ fn stated(run: &CheckRun) -> Option<Stated> {
     Some(Stated {
         target: value.get("target")?.clone(),
         approval: value.get("approval").cloned().unwrap_or(Value::Null),
+        allow_prune: value.get("allow_prune").cloned().unwrap_or(Value::Null),
         changes: value.get("changes")?.as_array()?.clone(),
     })
 }
@@ -168,6 +170,8 @@ pub struct Changes<'a> {
     pub policies: &'a [Planned],
     /// Digest of what governs the target afterwards, where that changes.
     pub approval: Option<&'a str>,
+    /// How many deletions are allowed, where it is said.
+    pub allow_prune: Option<u32>,
     /// The digest of all of it.
     pub digest: &'a str,
 }
@@ -181,8 +185,11 @@ impl Changes<'_> {
         }
         let Some(stated) = stated(run) else { return Vec::new() };
         let target = serde_json::json!([self.target.kind, self.target.identity]);
-        // Who has to approve is changed as a whole or not at all.
-        if stated.target != target || stated.approval != self.approval.map_or(Value::Null, Value::from) {
+        // Who has to approve, and what may be deleted, is stated as a whole or not at all.
+        let same = stated.target == target
+            && stated.approval == self.approval.map_or(Value::Null, Value::from)
+            && stated.allow_prune == self.allow_prune.map_or(Value::Null, Value::from);
+        if !same {
             return Vec::new();
         }
         let same = |policy: &&Planned| stated.changes.contains(&super::plan::change(policy));

@@ -99,7 +99,7 @@ fn part(commit: &str, policies: &[&str], request: Request) -> Part {
 
 fn judged(needed: Needed<'_>, policies: &[Planned], parts: &[Part], others: &[Hand]) -> Verdict {
     let (target, digest) = (target(), digest_of(policies));
-    let changes = Changes { target: &target, policies, approval: None, digest: &digest };
+    let changes = Changes { target: &target, policies, approval: None, allow_prune: None, digest: &digest };
     verdict(needed, changes, parts, others)
 }
 
@@ -241,7 +241,17 @@ fn a_request_that_states_more_covers_what_is_left_of_it() {
     // Where who has to approve changes too, nothing but the very same digest will do.
     let digest = "sha256:0".to_owned();
     let target = target();
-    let changes = Changes { target: &target, policies: &left, approval: Some("sha256:1"), digest: &digest };
+    let changes = Changes {
+        target: &target,
+        policies: &left,
+        approval: Some("sha256:1"),
+        allow_prune: None,
+        digest: &digest,
+    };
+    let verdict = super::verdict(NEEDED, changes, &[part(MERGE, &["a", "b"], request(&all))], &[]);
+    assert!(!verdict.approved());
+    // Nor where deletions are allowed that nobody was told of.
+    let changes = Changes { approval: None, allow_prune: Some(2), ..changes };
     let verdict = super::verdict(NEEDED, changes, &[part(MERGE, &["a", "b"], request(&all))], &[]);
     assert!(!verdict.approved());
 }
