@@ -44,6 +44,7 @@ pub struct Asked<'a> {
 }
 
 /// What was found.
+#[cfg_attr(not(feature = "forge"), expect(dead_code, reason = "a review alone reads more than the parts"))]
 pub struct Looked {
     /// Check, diff and plan.
     pub parts: [Part; 3],

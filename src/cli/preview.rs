@@ -132,5 +132,5 @@ fn level(level: Level) -> &'static str {
 }
 
 fn short(commit: &str) -> String {
-    commit.chars().take(7).collect()
+    commit.chars().take(9).collect()
 }

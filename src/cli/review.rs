@@ -26,8 +26,8 @@ pub struct Known {
     pub facts: Option<Facts>,
     /// The files that it touches.
     pub files: Files,
-    /// What stands on it.
-    pub existing: Vec<Existing>,
+    /// What stands on it, or why that cannot be read: then nothing is added to it.
+    pub existing: Result<Vec<Existing>, Failed>,
     /// What is to be said about that, a sentence each.
     pub notes: Vec<String>,
 }
@@ -81,7 +81,7 @@ pub fn run(args: &Review, terminal: &Terminal) -> Outcome {
     let status = looked.parts.iter().map(|part| part.status).max().unwrap_or(status::CLEAN);
     let before = base.ok().and_then(|base| base.commit);
     let known = known(args, (&repo, before, head), forge, facts, notes)?;
-    let scope = scope(args, &repo)?;
+    let scope = scope(args, &repo, &paths)?;
     let texts = said::texts(&looked, head);
     let report = said::report(&looked, status, head, &scope, args.fail_on == Some(FailOnArg::Never));
     if let Some(folder) = &args.output_dir {
@@ -109,7 +109,7 @@ pub fn run(args: &Review, terminal: &Terminal) -> Outcome {
             filter: args.filter.filter(),
         })
     };
-    let operations = compute(&known.existing);
+    let operations = compute(known.existing.as_deref().unwrap_or_default());
     if args.dry_run {
         let preview = preview::Preview {
             forge: forge.map_or("no forge", Forge::name),
@@ -126,7 +126,13 @@ pub fn run(args: &Review, terminal: &Terminal) -> Outcome {
     }
     known.notes.iter().for_each(|note| terminal.say(note));
     let Some(forge) = forge else { return Err(Failure::bug("there is nobody to tell")) };
-    let told = post(forge, known.facts.as_ref(), &operations, &compute, &report, terminal)?;
+    let told = match &known.existing {
+        Ok(_) => post(forge, known.facts.as_ref(), &operations, &compute, &report, terminal)?,
+        Err(failed) => {
+            let told = post(forge, None, &[], &compute, &report, terminal)?;
+            Told { comments: Some(failed.clone()), ..told }
+        }
+    };
     finish(told, &looked, status, &short_of(&head), terminal)
 }
 
@@ -194,12 +200,12 @@ fn finish(told: Told, looked: &Looked, status: u8, head: &str, terminal: &Termin
             });
         }
         (Some(failed), None) => {
-            terminal.say(&format!("the request is not commented: {failed}"));
+            terminal.say(&uncommented(&told, failed));
             terminal.say("all that was found is in the report beside the commit");
         }
         (None, Some(failed)) => terminal.say(&format!("there is no report beside the commit: {failed}")),
         (Some(comments), Some(report)) => {
-            terminal.say(&format!("the request is not commented: {comments}"));
+            terminal.say(&uncommented(&told, comments));
             terminal.say(&format!("there is no report beside the commit: {report}"));
             let markdown = ci::summary_markdown(&looked.parts, status, head);
             let (findings, sources) = (&looked.findings, &looked.sources);
@@ -212,6 +218,14 @@ fn finish(told: Told, looked: &Looked, status: u8, head: &str, terminal: &Termin
         // What was found stands; that it could not be said is another fault.
         Some(_) => Ok(status.max(status::ENVIRONMENT)),
         None => Ok(status),
+    }
+}
+
+fn uncommented(told: &Told, failed: &Failed) -> String {
+    // The report beside the commit is a write too.
+    match told.writes > usize::from(told.report.is_none()) {
+        true => format!("the request is commented in part: {failed}"),
+        false => format!("the request is not commented: {failed}"),
     }
 }
 
@@ -329,30 +343,26 @@ fn known(
         Ok(Files { touched: said::touched(repo, before, head)?, complete: true })
     };
     let Some((forge, facts)) = forge.zip(facts) else {
-        return Ok(Known { facts: None, files: local()?, existing: Vec::new(), notes });
-    };
-    let mut cannot = |what: &str, failed: &Failed| {
-        let note = format!("{}'s {what} cannot be read: {failed}", forge.name());
-        if args.dry_run || may_not(failed) {
-            notes.push(format!("{note}; nothing is assumed to be there"));
-            Ok(())
-        } else {
-            Err(Failure::environment(note))
-        }
+        return Ok(Known { facts: None, files: local()?, existing: Ok(Vec::new()), notes });
     };
     let files = match forge.touched(&facts) {
         Ok(files) => files,
-        Err(failed) => {
-            cannot("list of files", &failed)?;
+        Err(failed) if args.dry_run || may_not(&failed) => {
+            notes.push(format!("{} does not tell which lines it touches: {failed}", forge.name()));
             local()?
         }
+        Err(failed) => return Err(unanswered(forge, facts.number, &failed)),
     };
     let existing = match forge.existing(facts.number) {
-        Ok(existing) => existing,
-        Err(failed) => {
-            cannot("comments", &failed)?;
-            Vec::new()
+        Err(failed) if args.dry_run => {
+            let note =
+                format!("{} does not tell its comments, so nothing is assumed to be there", forge.name());
+            notes.push(format!("{note}: {failed}"));
+            Ok(Vec::new())
         }
+        Err(failed) if !may_not(&failed) => return Err(unanswered(forge, facts.number, &failed)),
+        // Whoever cannot see what was said would say it again with each push.
+        other => other,
     };
     if !files.complete {
         notes.push(format!(
@@ -365,11 +375,11 @@ fn known(
 }
 
 /// What tells this review from others: the name that was given, else the paths.
-fn scope(args: &Review, repo: &Repo) -> Result<String, Failure> {
+fn scope(args: &Review, repo: &Repo, paths: &[PathBuf]) -> Result<String, Failure> {
     if let Some(scope) = &args.scope {
         return Ok(scope.clone());
     }
-    let paths = super::revision::paths(repo, &args.paths)?;
+    let paths = super::revision::paths(repo, paths)?;
     let shown: Vec<String> = paths.iter().map(|path| super::files::shown(path)).collect();
     Ok(shown.join(", "))
 }
@@ -382,5 +392,5 @@ fn moved(number: u64, to: &str, from: impl std::fmt::Display) -> String {
 }
 
 fn short_of(commit: &str) -> String {
-    commit.chars().take(7).collect()
+    commit.chars().take(9).collect()
 }

@@ -2,7 +2,7 @@
 //! import: everything.
 
 use super::failure::{Failure, status};
-use super::looked::{Looked, Part};
+use super::looked::Looked;
 use super::{ci, files, planned};
 use crate::forge::{Annotation, Conclusion, Report};
 use crate::git::{self, Oid, Repo, Side, short};
@@ -11,6 +11,9 @@ use crate::report::places::{self, Base, Places};
 use crate::report::{self, hosts};
 use crate::review::{Placed, Touched, between};
 use crate::text::Source;
+
+/// Most characters of the title of what is said beside the commit.
+const TITLE: usize = 200;
 
 /// A finding and where it is.
 pub struct Home {
@@ -64,10 +67,10 @@ pub fn placed(looked: &Looked) -> Vec<Home> {
 /// done, and what would be applied. The same for the same commit, so that nothing is said twice.
 pub fn texts(looked: &Looked, head: Oid) -> String {
     let word = report::markdown::words;
-    // What is not applied anywhere and nothing that was found is no news.
-    let quiet = |part: &Part| part.status == status::CLEAN && part.markdown.trim().is_empty();
-    let nothing = looked.findings.is_empty() && looked.parts.iter().all(quiet);
-    if nothing {
+    // A request that has nothing to do with policies is left alone.
+    let untouched = looked.parts.iter().any(|part| part.figures.changes == Some(0));
+    let well = looked.parts.iter().all(|part| part.status == status::CLEAN);
+    if looked.findings.is_empty() && untouched && well {
         return String::new();
     }
     let mut out = format!("Of `{}`.\n\n| | | |\n|-|-|-|\n", short(head));
@@ -111,7 +114,12 @@ pub fn report(looked: &Looked, status: u8, head: Oid, scope: &str, lenient: bool
     };
     let grave =
         looked.findings.iter().any(|finding| finding.level != Level::Note && !planned::is_of_change(finding));
-    let title = report::safe(&ci::verdict(&looked.parts, status)).replace('\n', " ");
+    let [check, diff, _] = &looked.parts;
+    let title = match status {
+        status::CLEAN | status::FINDINGS => format!("{}; {}", check.said, diff.said),
+        _ => ci::verdict(&looked.parts, status),
+    };
+    let title: String = report::line(&title).chars().take(TITLE).collect();
     Report {
         name: if scope.is_empty() { "luascale".to_owned() } else { format!("luascale ({scope})") },
         head: head.to_string(),

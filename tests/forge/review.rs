@@ -67,6 +67,11 @@ fn a_dry_run_prints_what_is_then_sent_and_sends_nothing() {
     let told = site.review(&["--dry-run", "--format", "json"]).expect(1).json();
     assert_eq!(site.world.writes(), [""; 0]);
     assert_eq!((told["forge"].as_str(), told["number"].as_u64()), (Some("GitHub"), Some(7)));
+    let schema = std::fs::read_to_string("docs/schema/review.schema.json").unwrap();
+    let schema = jsonschema::validator_for(&serde_json::from_str(&schema).unwrap()).unwrap();
+    let errors: Vec<String> =
+        schema.iter_errors(&told).map(|e| format!("{}: {e}", e.instance_path())).collect();
+    assert_eq!(errors, [""; 0]);
     let text = site.review(&["--dry-run"]).expect(1);
     for part in [
         "acme/policies#7",
@@ -222,12 +227,31 @@ fn each_rung_of_the_ladder_says_all_that_it_was_handed() {
 }
 
 #[test]
+fn who_cannot_see_what_was_said_does_not_say_it_again() {
+    let site = site();
+    let forbidden =
+        Fault::Answer(403, Vec::new(), json!({ "message": "Resource not accessible" }).to_string());
+    site.world.fail("reviewThreads", 0, 100, forbidden);
+    site.review(&[]).expect(1).says("the request is not commented: Resource not accessible (403)");
+    assert_eq!((site.pull().said().len(), site.checks().len()), (0, 1));
+}
+
+#[test]
+fn a_request_without_policies_is_left_alone() {
+    let site = Site::new(&[("web.lua", &policy("web", 4, ""))], &[("README.md", "hello")]);
+    site.review(&[]).expect(0);
+    assert_eq!(site.world.writes(), ["POST /repos/acme/policies/check-runs"]);
+    assert_eq!(site.checks()[0].conclusion.as_deref(), Some("success"));
+    assert_eq!(site.checks()[0].title, "1 file checked, nothing found; no policy differs");
+}
+
+#[test]
 fn a_server_that_fails_is_the_environments_fault_and_nothing_is_lost() {
     let site = site();
     site.world.fail("POST", 0, 100, Fault::Close);
     // Reads by GraphQL go by POST too.
     let ran = site.review(&[]).expect(3);
-    ran.says("cannot be read");
+    ran.says("cannot be asked about request 7");
     let site = self::site();
     site.world.fail("POST /repos/", 0, 100, Fault::Done(502));
     let ran = site.review(&[]).expect(1);
@@ -279,6 +303,14 @@ fn runs_at_once_leave_one_summary_and_one_comment_a_finding() {
     let pull = site.pull();
     assert_eq!((pull.said().len(), pull.open().len()), (1, 2), "{:?}", pull.said());
     assert_eq!(pull.reviews.iter().filter(|review| review.minimised.is_none()).count(), 1);
+    // What would then be done, of every kind, is as the schema has it.
+    let schema = std::fs::read_to_string("docs/schema/review.schema.json").unwrap();
+    let schema = jsonschema::validator_for(&serde_json::from_str(&schema).unwrap()).unwrap();
+    site.world.with(|store| store.pull(REPOSITORY, 7).threads[0].resolved = true);
+    let told = site.review(&["--dry-run", "--format", "json"]).json();
+    assert_eq!(told["operations"][0]["do"], "reopen", "{told}");
+    assert!(schema.is_valid(&told), "{told}");
+    site.world.with(|store| store.pull(REPOSITORY, 7).threads[0].resolved = false);
     site.world.forget();
     site.review(&[]).expect(1);
     assert_eq!(site.world.writes(), [""; 0]);
