@@ -78,8 +78,10 @@ pub fn summary(parts: &[Part], status: u8, head: &str) -> String {
 /// All of it as Markdown.
 pub fn summary_markdown(parts: &[Part], status: u8, head: &str) -> String {
     let word = report::markdown::words;
-    let mut out =
-        format!("## luascale: {}\n\nOf `{head}`.\n\n| | | |\n|-|-|-|\n", word(&verdict(parts, status)));
+    let mut out = format!(
+        "## luascale: {}\n\nOf `{head}`.\n\n| | part | result |\n|-|-|-|\n",
+        word(&verdict(parts, status))
+    );
     for part in parts {
         let mark = if part.status == status::CLEAN { "✅" } else { "❌" };
         let hints: String = part.hints.iter().map(|hint| format!("<br>{}", word(hint))).collect();

@@ -73,7 +73,7 @@ pub fn texts(looked: &Looked, head: Oid) -> String {
     if looked.findings.is_empty() && untouched && well {
         return String::new();
     }
-    let mut out = format!("Of `{}`.\n\n| | | |\n|-|-|-|\n", short(head));
+    let mut out = format!("Of `{}`.\n\n| | part | result |\n|-|-|-|\n", short(head));
     for part in &looked.parts {
         let mark = if part.status == status::CLEAN { "✅" } else { "❌" };
         let hints: String = part.hints.iter().map(|hint| format!("<br>{}", word(hint))).collect();

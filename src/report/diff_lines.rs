@@ -93,6 +93,9 @@ fn thinned(compared: &Compared, columns: usize) -> Vec<(i64, u32, u32)> {
         .collect()
 }
 
+/// What a chart of mermaid's begins with: its own colours are too pale to tell two lines apart.
+pub(super) const MERMAID: &str = "```mermaid\n%%{init: {\"themeVariables\": {\"xyChart\": {\"plotColorPalette\": \"#8c959f, #1f6feb\"}}}}%%\nxychart-beta\n";
+
 /// The chart as mermaid's xychart, which GitHub and GitLab draw.
 pub(super) fn mermaid(compared: &Compared) -> String {
     let points = thinned(compared, POINTS);
@@ -102,7 +105,7 @@ pub(super) fn mermaid(compared: &Compared) -> String {
     };
     let most = points.iter().map(|(_, a, b)| *a.max(b)).max().unwrap_or(1).max(1);
     format!(
-        "```mermaid\nxychart-beta\n  title \"replicas: before, after\"\n  x-axis \"hours\" 0 --> {:.2}\n  y-axis \"replicas\" 0 --> {most}\n  line [{}]\n  line [{}]\n```\n",
+        "{MERMAID}  title \"replicas: grey before, blue after\"\n  x-axis \"hours\" 0 --> {:.2}\n  y-axis \"replicas\" 0 --> {most}\n  line [{}]\n  line [{}]\n```\n",
         hours.max(0.01),
         list(&|p| p.1),
         list(&|p| p.2),

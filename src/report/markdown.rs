@@ -2,6 +2,7 @@
 //! May import: `model`, `sim`.
 
 use super::Pair;
+use super::diff_lines::MERMAID;
 use super::facts::{self, figures};
 use super::numbers::{Clock, thousands};
 use super::paint::Tone;
@@ -176,10 +177,10 @@ fn chart(out: &mut String, run: &Run) {
     let hours =
         run.ticks.last().zip(run.ticks.first()).map_or(0.0, |(l, f)| l.time.since(f.time).seconds() / 3600.0);
     out.push_str(&format!(
-        "```mermaid\nxychart-beta\n  title \"replicas\"\n  x-axis \"hours\" 0 --> {:.2}\n  y-axis \"replicas\" 0 --> {top}\n  line [{}]\n  line [{}]\n```\n\n",
+        "{MERMAID}  title \"replicas: grey min, blue wanted\"\n  x-axis \"hours\" 0 --> {:.2}\n  y-axis \"replicas\" 0 --> {top}\n  line [{}]\n  line [{}]\n```\n\n",
         hours.max(0.01),
-        list(&|t| t.desired),
         list(&|t| t.bounds.min),
+        list(&|t| t.desired),
     ));
 }
 

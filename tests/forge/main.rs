@@ -10,6 +10,7 @@
 )]
 
 mod client;
+mod comment;
 mod contract;
 mod gitlab;
 mod hostile;
