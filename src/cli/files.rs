@@ -10,8 +10,10 @@ use crate::git::{self, Snapshot};
 use crate::lua::Modules;
 use crate::model::Finding;
 use crate::text::{Source, Span, escaped, size};
+use std::collections::HashMap;
 use std::io::Read;
 use std::path::{Component, Path, PathBuf};
+use std::sync::{Arc, Mutex};
 
 /// Largest policy or module, in bytes. Real ones are a few kilobytes; the VM has a cap of its own.
 pub const MAX_SOURCE: u64 = 4 << 20;
@@ -30,11 +32,50 @@ pub struct Root {
     place: Place,
 }
 
+/// Where folders lead, with every link followed: each is asked of the system once, and its files
+/// are looked at by their own names alone.
+#[derive(Default)]
+pub struct Followed(Mutex<HashMap<PathBuf, PathBuf>>);
+
+impl Followed {
+    /// A path with every link followed, as [`std::fs::canonicalize`] gives it.
+    ///
+    /// # Errors
+    /// Where there is nothing, or a folder on the way cannot be entered.
+    pub fn real(&self, path: &Path) -> std::io::Result<PathBuf> {
+        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+            return std::fs::canonicalize(path);
+        };
+        // Elsewhere a name may be written in other cases than it has.
+        if !cfg!(target_os = "linux") {
+            return std::fs::canonicalize(path);
+        }
+        let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+        // A thread that panicked holding the lock left it whole: folders are only added.
+        let known = || self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let folder = known().get(parent).cloned();
+        let folder = match folder {
+            Some(folder) => folder,
+            None => {
+                let folder = std::fs::canonicalize(parent)?;
+                known().insert(parent.to_owned(), folder.clone());
+                folder
+            }
+        };
+        let real = folder.join(name);
+        match std::fs::symlink_metadata(&real)?.is_symlink() {
+            true => std::fs::canonicalize(path),
+            false => Ok(real),
+        }
+    }
+}
+
 /// What a root is a folder of.
 #[derive(Clone)]
 enum Place {
-    /// The file system: the folder with every link followed, to tell what is outside.
-    Disk(PathBuf),
+    /// The file system: the folder with every link followed, to tell what is outside, and where
+    /// the folders below it lead.
+    Disk(PathBuf, Arc<Followed>),
     /// A side of a repository, which follows no link.
     Snapshot(Snapshot),
 }
@@ -48,7 +89,7 @@ impl Root {
         let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
         let canonical = std::fs::canonicalize(folder)
             .map_err(|e| Failure::environment(format!("cannot enter {}: {e}", shown(folder))))?;
-        Ok(Root { folder: folder.to_owned(), place: Place::Disk(canonical) })
+        Ok(Root { folder: folder.to_owned(), place: Place::Disk(canonical, Arc::default()) })
     }
 
     /// A root at a folder of a snapshot; its path is from the repository's root on.
@@ -63,13 +104,12 @@ impl Root {
     /// A sentence that says why it cannot be read.
     pub fn read_file(&self, path: &Path, limit: u64) -> Result<Vec<u8>, String> {
         match &self.place {
-            Place::Disk(canonical) => {
-                let real = std::fs::canonicalize(path).map_err(|e| said(&e))?;
+            Place::Disk(canonical, followed) => {
+                let real = followed.real(path).map_err(|e| said(&e))?;
                 if !real.starts_with(canonical) {
                     return Err("a symbolic link leads outside the policy root".into());
                 }
-                regular(&real)?;
-                read_limited(&real, limit)
+                read_below(&real, limit)
             }
             Place::Snapshot(snapshot) => snapshot.read(&git::from_path(path), limit),
         }
@@ -92,7 +132,7 @@ impl Root {
     pub fn size(&self, relative: &str) -> u64 {
         let path = self.folder.join(relative);
         match &self.place {
-            Place::Disk(_) => std::fs::metadata(path).map_or(0, |about| about.len()),
+            Place::Disk(..) => std::fs::metadata(path).map_or(0, |about| about.len()),
             Place::Snapshot(snapshot) => snapshot.size(&git::from_path(&path)),
         }
     }
@@ -101,8 +141,8 @@ impl Root {
     /// it is not below it.
     pub fn relative(&self, path: &Path) -> Option<String> {
         match &self.place {
-            Place::Disk(canonical) => {
-                let real = std::fs::canonicalize(path).ok()?;
+            Place::Disk(canonical, followed) => {
+                let real = followed.real(path).ok()?;
                 Some(shown(real.strip_prefix(canonical).ok()?))
             }
             Place::Snapshot(_) => Some(shown(path.strip_prefix(&self.folder).ok()?)),
@@ -125,11 +165,12 @@ impl Modules for Root {
     }
 }
 
-/// A pipe or a device could be waited for without end: what a repository holds is a file.
-fn regular(path: &Path) -> Result<(), String> {
-    let about = std::fs::metadata(path).map_err(|e| said(&e))?;
+/// Reads a file of a repository. A pipe or a device could be waited for without end: what a
+/// repository holds is a regular file.
+fn read_below(path: &Path, limit: u64) -> Result<Vec<u8>, String> {
+    let about = std::fs::symlink_metadata(path).map_err(|e| said(&e))?;
     match (about.is_file(), about.is_dir()) {
-        (true, _) => Ok(()),
+        (true, _) => read_limited(path, limit),
         (_, true) => Err("it is a folder".into()),
         _ => Err("it is no regular file".into()),
     }
@@ -145,7 +186,7 @@ pub fn read_limited(path: &Path, limit: u64) -> Result<Vec<u8>, String> {
     if about.is_dir() {
         return Err("it is a folder".into());
     }
-    let mut bytes = Vec::new();
+    let mut bytes = Vec::with_capacity(usize::try_from(about.len().min(limit)).unwrap_or(0) + 1);
     // One byte past the limit tells a file that grew, or a device, from one that fits.
     file.take(limit + 1).read_to_end(&mut bytes).map_err(|e| said(&e))?;
     if bytes.len() as u64 > limit {

@@ -3,7 +3,7 @@
 //! written in, for paths and for findings. May import: everything.
 
 use super::failure::Failure;
-use super::files::{self, Root};
+use super::files::{self, Followed, Root};
 use super::project::Unusable;
 use super::store::Store;
 use crate::catalogue::Table;
@@ -48,7 +48,7 @@ impl Layer {
         if !findings.is_empty() {
             return Err(Unusable::Config(findings, vec![source]));
         }
-        let whole = folders.iter().any(|asked| store.key(folder).starts_with(asked));
+        let whole = folders.iter().any(|asked| store.key(folder, &Followed::default()).starts_with(asked));
         Ok(Layer { root, config, source, whole })
     }
 }

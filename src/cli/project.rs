@@ -3,7 +3,7 @@
 
 use super::configuration::Configuration;
 use super::failure::Failure;
-use super::files::{self, Root};
+use super::files::{self, Followed, Root};
 use super::layers::{Layer, Layers};
 use super::organisation;
 use super::store::{Given, Store};
@@ -81,6 +81,7 @@ impl Project {
     /// A path that is not there, a folder without a policy.
     pub fn gather_from(store: &Store<'_>, paths: &[PathBuf], given: bool) -> Result<Gathered, Failure> {
         let mut gathered = Gathered::default();
+        let followed = Followed::default();
         let mut seen = BTreeSet::new();
         let mut folders = Vec::new();
         // The configurations of a folder, the nearest first.
@@ -103,10 +104,10 @@ impl Project {
             }
             if folder {
                 gathered.folder = true;
-                folders.push(store.key(path));
+                folders.push(store.key(path, &followed));
             }
             for file in files {
-                if !seen.insert(store.key(&file)) {
+                if !seen.insert(store.key(&file, &followed)) {
                     continue;
                 }
                 let folder = store.parent(&file);
@@ -117,11 +118,11 @@ impl Project {
                         .or_insert_with(|| store.upward(folder, config::FILE_NAME)),
                 };
                 let root = store.parent(found.first().unwrap_or(&file)).to_owned();
-                let key = store.key(&root);
+                let key = store.key(&root, &followed);
                 groups.entry(key).or_insert_with(|| (root, found.clone(), Vec::new())).2.push(file);
             }
         }
-        let mut read = Read { store, folders: &folders, layers: BTreeMap::new() };
+        let mut read = Read { store, followed: &followed, folders: &folders, layers: BTreeMap::new() };
         for (key, (root, configs, files)) in groups {
             let whole = folders.iter().any(|folder| key.starts_with(folder));
             let root = store.root(&root)?;
@@ -196,6 +197,7 @@ impl Project {
 /// Layers by their path, each read once.
 struct Read<'a> {
     store: &'a Store<'a>,
+    followed: &'a Followed,
     folders: &'a [PathBuf],
     layers: BTreeMap<PathBuf, Option<Arc<Layer>>>,
 }
@@ -205,7 +207,7 @@ impl Read<'_> {
     fn all(&mut self, paths: &[PathBuf], gathered: &mut Gathered) -> Result<Option<Layers>, Failure> {
         let mut layers = Vec::new();
         for path in paths {
-            let key = self.store.key(path);
+            let key = self.store.key(path, self.followed);
             if !self.layers.contains_key(&key) {
                 let layer = match Layer::read(self.store, path, self.folders) {
                     Ok(layer) => Some(Arc::new(layer)),

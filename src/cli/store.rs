@@ -5,7 +5,7 @@
 #![expect(clippy::disallowed_methods, reason = "one of the two stores is the file system")]
 
 use super::failure::Failure;
-use super::files::{self, Root};
+use super::files::{self, Followed, Root};
 use crate::git::{self, Kind, Skipped, Snapshot};
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
@@ -100,9 +100,9 @@ impl<'a> Store<'a> {
     }
 
     /// A path by which the same file is known to be the same.
-    pub fn key(&self, path: &Path) -> PathBuf {
+    pub fn key(&self, path: &Path, followed: &Followed) -> PathBuf {
         match self {
-            Store::Disk => std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()),
+            Store::Disk => followed.real(path).unwrap_or_else(|_| path.to_owned()),
             Store::Snapshot(..) => path.to_owned(),
         }
     }
