@@ -3,7 +3,7 @@
 //! May import: `text`, `model`, `catalogue`, `syntax`, `lua`.
 
 use crate::catalogue::Table;
-use crate::lua::{self, Clock, Limits, Loaded, Modules, VmConditions};
+use crate::lua::{self, Asked, Clock, Limits, Loaded, Modules, VmConditions};
 use crate::model::Policy;
 use crate::model::build::{self, File};
 use crate::model::expr::Functions;
@@ -49,6 +49,36 @@ pub struct Program {
     loaded: Option<Loaded>,
 }
 
+/// A file that the VM has run, or refused.
+pub enum Ran {
+    /// It is loaded.
+    Loaded(Loaded),
+    /// Why it cannot be.
+    Refused(Vec<Finding>),
+    /// It is a script without an entry in luascale.yaml, so that no policy comes of it; the modules
+    /// that it requires.
+    Idle(Vec<Source>),
+}
+
+impl Ran {
+    /// Runs a file once.
+    pub fn new(source: &Source, modules: &dyn Modules, limits: &Limits, clock: Clock) -> Ran {
+        lua::load(source, modules, limits, clock).map_or_else(Ran::Refused, Ran::Loaded)
+    }
+
+    /// Runs a file that has no entry in luascale.yaml, unless its text tells that it is a script.
+    pub fn without_entry(source: &Source, modules: &dyn Modules, limits: &Limits, clock: Clock) -> Ran {
+        let asked = Asked::new(modules);
+        match lua::plain_script(source, &asked, limits) {
+            Some(required) => Ran::Idle(required),
+            None => match Ran::new(source, &asked, limits, clock) {
+                Ran::Loaded(loaded) if loaded.script => Ran::Idle(loaded.required),
+                ran => ran,
+            },
+        }
+    }
+}
+
 impl Program {
     /// A file that could not even be tried.
     pub fn broken(source: Source, findings: Vec<Finding>, beside: Vec<Source>) -> Program {
@@ -76,25 +106,32 @@ impl Program {
         limits: &Limits,
         clock: Clock,
     ) -> Program {
-        Program::load_parsed(source, &syntax::parse(source), entry, modules, catalogue, limits, clock)
+        let parsed = syntax::parse(source);
+        let ran = Ran::new(source, modules, limits, clock);
+        Program::read(source, &parsed, ran, entry, catalogue, &mut syntax::parse)
     }
 
-    /// Loads a file that has been parsed.
-    pub fn load_parsed(
+    /// Reads what became of a file that has run; `parse` reads the modules that it required.
+    pub fn read(
         source: &Source,
         parsed: &Parsed,
+        ran: Ran,
         entry: Option<&Entry>,
-        modules: &dyn Modules,
         catalogue: &Table,
-        limits: &Limits,
-        clock: Clock,
+        parse: &mut dyn FnMut(&Source) -> Parsed,
     ) -> Program {
         let beside = entry.map(|e| e.source.clone()).into_iter().collect();
         let mut program = Program::broken(source.clone(), Vec::new(), beside);
-        let loaded = match lua::load(source, modules, limits, clock) {
-            Ok(loaded) => loaded,
-            Err(errors) => {
+        let loaded = match ran {
+            Ran::Loaded(loaded) => loaded,
+            Ran::Refused(errors) => {
                 program.findings = not_loaded(source, parsed, errors, catalogue);
+                return program;
+            }
+            Ran::Idle(required) => {
+                program.script = true;
+                program.findings = syntax::parser_limits(parsed.findings.clone());
+                program.sources.extend(required);
                 return program;
             }
         };
@@ -121,7 +158,7 @@ impl Program {
         } else {
             findings.extend(parsed.purity.iter().cloned());
             for module in &loaded.required {
-                let parsed = syntax::parse(module);
+                let parsed = parse(module);
                 findings.extend(parsed.purity);
                 program.modules.push((module.name.clone(), parsed.functions));
             }

@@ -12,7 +12,7 @@ use luascale::lint::examples::{Example, MAIN, examples, unmarked};
 use luascale::lint::online::{DeclaredSecret, OnlineFacts, OnlineView};
 use luascale::lint::page::{FixKind, Page};
 use luascale::lint::rules::{RULES, Rule};
-use luascale::lint::{self, Assumptions, Checked, Settings, fix};
+use luascale::lint::{self, Assumptions, Checked, Settings, Wanted, fix};
 use luascale::lua::{Clock, Limits};
 use luascale::model::{Finding, Level};
 use luascale::program::Entry;
@@ -100,8 +100,9 @@ fn found(files: &[Source]) -> Vec<Finding> {
             Some(Entry { source: source.clone(), table: found.table.clone(), node: found.node.clone() })
         });
         let load = LoadRequest { source: file.clone(), entry, catalogue: catalogue.clone(), limits };
-        let request = CheckRequest { load, assumptions, rules: rules.clone() };
-        let (mut found, program) = check::load(&request, &Found(&modules), Arc::new(|| 0));
+        let request = CheckRequest { load, assumptions, wanted: Wanted::all(), rules: rules.clone() };
+        let (mut found, program) =
+            check::load(&request, &Found(&modules), Arc::new(|| 0), &check::Shelf::default());
         for policy in (0..found.policies.len()).filter(|_| !recordings.is_empty()) {
             let request = RunRequest {
                 policy: policy as u32,

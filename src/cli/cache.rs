@@ -1,10 +1,10 @@
 //! What checks of files came to, kept from one run to the next. Edge.
 //!
 //! A file's check is a function of what the worker is sent: the file, its entry in luascale.yaml,
-//! the kinds of gateways, the limits, and the modules that it asks for. So the key is the digest of
-//! the request as it would be sent, and of this binary; and what was kept counts only while every
-//! module that was asked for then is the same now. Which rules are wanted, what is suppressed and
-//! until when, and what a baseline knows is worked out anew each time, and never kept.
+//! the kinds of gateways, the limits, the rules that look, and the modules that it asks for. So the
+//! key is the digest of the request as it would be sent, and of this binary; and what was kept counts
+//! only while every module that was asked for then is the same now. What is suppressed and until
+//! when, and what a baseline knows is worked out anew each time, and never kept.
 //!
 //! A cache may be removed, cut short, written by two at once, or not be writable: then files are
 //! checked, and nothing else is different. May import: everything.
@@ -24,7 +24,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 /// Changes with the shape of what is kept.
-const FORMAT: &str = "luascale check 1";
+const FORMAT: &str = "luascale check 2";
 
 /// Most that is kept after a sweep, in bytes.
 const MOST: u64 = 192 << 20;
@@ -328,7 +328,7 @@ pub fn default_folder() -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lint::{Group, Settings, review};
+    use crate::lint::{Group, Settings, Wanted, review};
     use crate::lua::Limits;
     use crate::worker::check::check;
 
@@ -380,6 +380,9 @@ policy \"w\" { replicas = { max = lib.max }, metrics = { cpu = { unit = \"ratio\
         let mut assumed = CheckRequest::from(policy.clone());
         assumed.assumptions.scrape_interval = crate::model::Duration::from_secs(15);
         assert_eq!(cache.slot(&assumed).unwrap().get(&policy, &first), None, "another scrape interval");
+        let mut selected = CheckRequest::from(policy.clone());
+        selected.wanted = Wanted::by([&Settings { select: vec!["model".into()], ..Settings::default() }]);
+        assert_eq!(cache.slot(&selected).unwrap().get(&policy, &first), None, "other rules");
         let renewed = Cache::new(folder.path().join("not/yet"), Path::new("/bin/cat"));
         assert_eq!(
             renewed.slot(&policy.clone().into()).unwrap().get(&policy, &first),

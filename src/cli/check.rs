@@ -5,11 +5,12 @@ use super::cache::{self, Asked, Cache};
 use super::changed::Changed;
 use super::edited::Edited;
 use super::failure::{Failure, status};
+use super::modules::Modules;
 use super::project::{Gathered, Project};
 use super::terminal::Terminal;
 use super::{Outcome, files, jobs, known, mapped, online, organisation, wanted, watch};
 use crate::lint::baseline::Texts;
-use crate::lint::{self, Checked, Group, Review, Settings, settings};
+use crate::lint::{self, Checked, Group, Review, Settings, Wanted, settings};
 use crate::lua::Limits;
 use crate::model::Finding;
 use crate::report::places::Places;
@@ -295,14 +296,18 @@ pub fn today() -> jiff::civil::Date {
 /// Every file once, by its own rules: by project, in the order of names.
 fn look(work: &Work<'_>, edited: &Edited, terminal: &Terminal) -> Result<Vec<Vec<Checked>>, Failure> {
     let limits = Limits { load_ms: work.args.load_timeout, ..Limits::default() };
-    let files: Vec<(&Project, &PathBuf)> = work.files().collect();
+    let wanted: Vec<Wanted> = work.settings.iter().map(|settings| Wanted::by([settings])).collect();
+    let modules: Vec<Modules<'_>> = work.projects.iter().map(|p| Modules::new(p, edited)).collect();
+    let projects = modules.iter().zip(&wanted);
+    let files: Vec<(&Modules<'_>, &Wanted, &PathBuf)> =
+        projects.flat_map(|(m, wanted)| m.project.files.iter().map(move |file| (m, wanted, file))).collect();
     let progress = terminal.progress("check");
     let done = std::sync::atomic::AtomicUsize::new(0);
     let results = jobs::parallel(
         &files,
         || Bench { work, limits, edited, worker: None },
-        |bench, _, (project, path)| {
-            let checked = bench.file(project, path);
+        |bench, _, (modules, wanted, path)| {
+            let checked = bench.file(modules, wanted, path);
             let done = done.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1;
             progress.set((done * 1000 / files.len()) as u64);
             checked
@@ -321,7 +326,8 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    fn file(&mut self, project: &Project, path: &Path) -> Result<Checked, Failure> {
+    fn file(&mut self, modules: &Modules<'_>, wanted: &Wanted, path: &Path) -> Result<Checked, Failure> {
+        let project = modules.project;
         let name = files::shown(path);
         let whole = Source::new(name.as_str(), "");
         let read = match self.edited.get(&name) {
@@ -351,16 +357,19 @@ impl Bench<'_> {
             catalogue: project.catalogue.clone(),
             limits: self.limits,
         };
-        let assumptions = wanted::assumptions(project.in_force());
-        let request = CheckRequest { load, assumptions, rules: project.rules_in_force().to_vec() };
-        let modules = Modules { project, edited: self.edited };
+        let request = CheckRequest {
+            load,
+            assumptions: wanted::assumptions(project.in_force()),
+            wanted: wanted.clone(),
+            rules: project.rules_in_force().to_vec(),
+        };
         // What is to be run must be loaded, so that nothing is taken from the cache.
         let cache = self.work.cache.filter(|_| self.work.args.samples.is_none());
         let slot = cache.and_then(|cache| cache.slot(&request));
-        let kept = slot.as_ref().and_then(|slot| slot.get(&request.load, &modules));
+        let kept = slot.as_ref().and_then(|slot| slot.get(&request.load, modules));
         let checked = kept.map_or_else(
             || {
-                let asked = Asked::new(&modules);
+                let asked = Asked::new(modules);
                 let checked = self.ask(&asked, &request)?;
                 if let Some(slot) = &slot {
                     slot.put(&request.load, &asked, &checked);
@@ -374,7 +383,7 @@ impl Bench<'_> {
                 if let Some(given) = &self.work.args.samples {
                     let given: Vec<PathBuf> =
                         given.iter().filter(|path| !path.is_empty()).map(PathBuf::from).collect();
-                    self.runs(project, &request, &given, &mut checked)?;
+                    self.runs(modules, &request, &given, &mut checked)?;
                 }
                 Ok(kept_small(checked))
             }
@@ -412,14 +421,14 @@ impl Bench<'_> {
     /// Runs the policies of a checked file on their recordings, and adds what is found there.
     fn runs(
         &mut self,
-        project: &Project,
+        modules: &Modules<'_>,
         request: &CheckRequest,
         given: &[PathBuf],
         checked: &mut Checked,
     ) -> Result<(), Failure> {
         let source = request.load.source.clone();
         for (index, policy) in (0..).zip(checked.policies.clone()) {
-            let samples = match jobs::samples(project, &policy, given, &ReadOptions::default()) {
+            let samples = match jobs::samples(modules.project, &policy, given, &ReadOptions::default()) {
                 Ok(samples) => samples,
                 Err(found) => {
                     checked.findings.extend(found);
@@ -439,8 +448,7 @@ impl Bench<'_> {
                 purpose: Purpose::Check,
             };
             let lost = self.worker.as_ref().is_none_or(Worker::is_lost);
-            let modules = Modules { project, edited: self.edited };
-            let again = if lost { self.ask(&modules, request).map(|_| ()) } else { Ok(()) };
+            let again = if lost { self.ask(modules, request).map(|_| ()) } else { Ok(()) };
             let reply = again.and_then(|()| match &mut self.worker {
                 Some(worker) => worker.run(run, patience, &mut |_, _| {}),
                 None => Err(Lost::Start("there is none".into())),
@@ -478,19 +486,6 @@ fn kept_small(mut checked: Checked) -> Checked {
         checked.sources.shrink_to_fit();
     }
     checked
-}
-
-/// Modules of a project, as they were edited.
-struct Modules<'a> {
-    project: &'a Project,
-    edited: &'a Edited,
-}
-
-impl crate::lua::Modules for Modules<'_> {
-    fn find(&self, name: &str) -> Result<Source, String> {
-        let found = self.project.root.find(name)?;
-        Ok(self.edited.get(&found.name).cloned().unwrap_or(found))
-    }
 }
 
 /// The texts that findings may point into, each once.

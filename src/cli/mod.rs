@@ -41,6 +41,7 @@ mod manual;
 mod mapped;
 #[cfg(feature = "forge")]
 mod mirror;
+mod modules;
 mod online;
 mod organisation;
 mod output;
@@ -76,6 +77,7 @@ mod verified;
 mod wanted;
 mod watch;
 
+use crate::syntax::on_large_stack;
 use crate::worker;
 use args::{Cli, Command};
 use clap::Parser;
@@ -165,7 +167,9 @@ fn serve(memory: u64) -> u8 {
         let _ = writeln!(std::io::stderr(), "it could not set its own limits: {error}");
         return worker::UNFENCED;
     }
-    match worker::child::serve(std::io::stdin().lock(), std::io::stdout().lock()) {
+    // What locks an end of a pipe stays on one thread.
+    let served = on_large_stack(|| worker::child::serve(std::io::stdin().lock(), std::io::stdout().lock()));
+    match served.and_then(|served| served) {
         Ok(()) => status::CLEAN,
         // The parent is gone: there is nobody to tell.
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => status::CLEAN,

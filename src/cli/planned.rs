@@ -16,7 +16,7 @@ use crate::change::meaning::{Change, Class};
 use crate::change::plan::{Behaviour, Lint, Meaning, Op, Planned};
 use crate::git::{Oid, Range, Repo, Side};
 use crate::lint::rules::RULES;
-use crate::lint::{self, Checked, Group, Settings, Suppressed};
+use crate::lint::{self, Checked, Group, Settings, Suppressed, Wanted};
 use crate::lua::Limits;
 use crate::model::{Finding, Level};
 use crate::report;
@@ -91,9 +91,9 @@ pub fn lint(
     let files: Vec<&Versioned> = files.into_values().collect();
     let one = |worker: &mut Option<Worker>, _: usize, file: &&Versioned| -> Result<_, Failure> {
         let project = revision.projects.get(file.project).zip(held.get(file.project));
-        let (project, (base, _)) =
+        let (project, held) =
             project.ok_or_else(|| Failure::bug(format!("the project of {} is not there", file.path)))?;
-        Ok((file.project, one(worker, &binary, &project.root, file, base)?))
+        Ok((file.project, one(worker, &binary, &project.root, file, held)?))
     };
     let checked = jobs::parallel(&files, || None, one);
     let mut by_project: Vec<Vec<Checked>> = revision.projects.iter().map(|_| Vec::new()).collect();
@@ -161,7 +161,7 @@ fn one(
     binary: &std::path::Path,
     root: &files::Root,
     file: &Versioned,
-    base: &Configuration,
+    (base, settings): &(Configuration, Settings),
 ) -> Result<Checked, Failure> {
     if worker.as_ref().is_some_and(Worker::is_lost) {
         *worker = None;
@@ -169,6 +169,7 @@ fn one(
     let request = CheckRequest {
         load: file.request.clone(),
         assumptions: wanted::assumptions(&base.layers),
+        wanted: Wanted::by([settings]),
         rules: base.rules.clone(),
     };
     let times = u32::try_from(request.rules.len()).unwrap_or(u32::MAX).saturating_add(1);

@@ -29,14 +29,14 @@ pub use page::{FixKind, Page};
 pub use query::QueryView;
 pub use review::{Group, Review, Suppressed, Told, review};
 pub use scopes::Scopes;
-pub use settings::Settings;
+pub use settings::{Settings, Wanted};
 pub use sink::Sink;
 pub use ticks::Ticks;
 
 use crate::model::raw::OutlinePolicy;
 use crate::model::{Duration, Finding, Form, Policy};
 use crate::sim::trace::Run;
-use crate::syntax::{Parsed, Tree};
+use crate::syntax::{Parsed, Tree, walk};
 use crate::text::Source;
 use full_moon::ast::Stmt;
 use full_moon::node::Node;
@@ -90,9 +90,7 @@ impl Role {
         let decides = |name: &str| {
             name == "metrics"
                 && tree.block.stmts().any(|stmt| match stmt {
-                    Stmt::If(choice) => {
-                        choice.condition().tokens().any(|t| t.token().to_string() == "metrics")
-                    }
+                    Stmt::If(choice) => choice.condition().tokens().any(|t| walk::word(t) == "metrics"),
                     _ => false,
                 })
         };
@@ -101,8 +99,8 @@ impl Role {
             (true, ..) => Role::Policy,
             (_, true, _) => Role::Script,
             (_, _, true) => Role::Module,
-            _ if scopes.globals.iter().any(|g| g.name == "metrics" || names(&g.name)) => Role::Script,
-            _ if scopes.variables.iter().any(|v| v.function == 0 && names(&v.name)) => Role::Script,
+            _ if scopes.globals.iter().any(|g| g.name == "metrics" || names(g.name)) => Role::Script,
+            _ if scopes.variables.iter().any(|v| v.function == 0 && names(v.name)) => Role::Script,
             _ => Role::Other,
         }
     }
@@ -130,7 +128,7 @@ pub struct TreeView<'a> {
 impl<'a> TreeView<'a> {
     /// Looks at a file's tree; `entry` and `required` as in [`Role::of`].
     pub fn new(source: &'a Source, tree: &'a Tree<'a>, entry: bool, required: bool) -> TreeView<'a> {
-        let scopes = Scopes::new(tree.block);
+        let scopes = Scopes::new(tree.block, tree.text);
         let role = Role::of(tree, &scopes, entry, required);
         let ticks = Ticks::new(&scopes, role);
         TreeView { source, tree, role, scopes, ticks }
@@ -222,19 +220,29 @@ fn view<'a>(
     PolicyView { policy, source, declared, parsed, outline }
 }
 
-/// Runs the rules that look at a file's tree.
-pub fn tree(view: &TreeView<'_>) -> Vec<Finding> {
-    each(|check, sink| {
+/// Runs the rules that look at a file's tree; `entry` and `required` as in [`Role::of`].
+pub fn tree(
+    source: &Source,
+    tree: &Tree<'_>,
+    (entry, required): (bool, bool),
+    wanted: &Wanted,
+) -> Vec<Finding> {
+    if !wanted.rules().any(|rule| matches!(rule.check, Check::Tree(_))) {
+        return Vec::new();
+    }
+    let view = TreeView::new(source, tree, entry, required);
+    each(wanted, |check, sink| {
         if let Check::Tree(check) = check {
-            check(view, sink);
+            check(&view, sink);
         }
     })
 }
 
 /// Runs the rules that look at one policy and at its queries.
-pub fn policy(view: &PolicyView<'_>, assumptions: Assumptions) -> Vec<Finding> {
-    let queries = query::views(view, assumptions);
-    each(|check, sink| match check {
+pub fn policy(view: &PolicyView<'_>, assumptions: Assumptions, wanted: &Wanted) -> Vec<Finding> {
+    let asks = wanted.rules().any(|rule| matches!(rule.check, Check::Query(_)));
+    let queries = if asks { query::views(view, assumptions) } else { Vec::new() };
+    each(wanted, |check, sink| match check {
         Check::Policy(check) => check(view, sink),
         Check::Query(check) => queries.iter().for_each(|query| check(query, sink)),
         _ => {}
@@ -242,8 +250,8 @@ pub fn policy(view: &PolicyView<'_>, assumptions: Assumptions) -> Vec<Finding> {
 }
 
 /// Runs the rules that look at all policies together.
-pub fn set(views: &[PolicyView<'_>]) -> Vec<Finding> {
-    each(|check, sink| {
+pub fn set(views: &[PolicyView<'_>], wanted: &Wanted) -> Vec<Finding> {
+    each(wanted, |check, sink| {
         if let Check::Set(check) = check {
             check(views, sink);
         }
@@ -251,8 +259,8 @@ pub fn set(views: &[PolicyView<'_>]) -> Vec<Finding> {
 }
 
 /// Runs the rules that look at one policy and the days from `today` on.
-pub fn dated(view: &PolicyView<'_>, today: Date) -> Vec<Finding> {
-    each(|check, sink| {
+pub fn dated(view: &PolicyView<'_>, today: Date, wanted: &Wanted) -> Vec<Finding> {
+    each(wanted, |check, sink| {
         if let Check::Dated(check) = check {
             check(view, today, sink);
         }
@@ -260,18 +268,18 @@ pub fn dated(view: &PolicyView<'_>, today: Date) -> Vec<Finding> {
 }
 
 /// Runs the rules that look at a policy's runs.
-pub fn run(view: &RunView<'_>) -> Vec<Finding> {
-    each(|check, sink| {
+pub fn run(view: &RunView<'_>, wanted: &Wanted) -> Vec<Finding> {
+    each(wanted, |check, sink| {
         if let Check::Run(check) = check {
             check(view, sink);
         }
     })
 }
 
-/// All rules look; what is wanted is settled where findings are reviewed.
-fn each(run: impl Fn(Check, &mut Sink<'_>)) -> Vec<Finding> {
+/// The rules that are wanted look; what is told is settled where findings are reviewed.
+fn each(wanted: &Wanted, run: impl Fn(Check, &mut Sink<'_>)) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for rule in &rules::RULES {
+    for rule in wanted.rules() {
         run(rule.check, &mut Sink::new(rule, &mut findings));
     }
     findings

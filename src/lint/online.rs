@@ -2,7 +2,7 @@
 //!
 //! May import: `text`, `model`, `lint`'s own modules.
 
-use super::{Check, PolicyView, each};
+use super::{Check, PolicyView, Wanted, each};
 use crate::model::{Finding, Policy, Target};
 use crate::text::{Source, Spanned};
 use serde::{Deserialize, Serialize};
@@ -118,7 +118,7 @@ impl<'a> OnlineView<'a> {
 
 /// Runs the rules of the family.
 pub fn online(view: &OnlineView<'_>) -> Vec<Finding> {
-    each(|check, sink| {
+    each(&Wanted::all(), |check, sink| {
         if let Check::Online(check) = check {
             check(view, sink);
         }

@@ -2,7 +2,7 @@
 //! suppressions; each fault once, in one order. May import: `text`, `model`.
 
 use super::rules::rule;
-use super::settings::Settings;
+use super::settings::{Settings, Wanted};
 use super::{Check, Checked, PolicyView, dated, set, suppress};
 use crate::model::{Finding, Level};
 use crate::text::Source;
@@ -70,8 +70,9 @@ pub fn review(groups: &[Group<'_>], today: Date) -> Review {
         }
     }
     let mut shared: Vec<Vec<Finding>> = vec![Vec::new(); groups.len()];
-    let days = views.iter().flat_map(|view| dated(view, today));
-    for finding in set(&views).into_iter().chain(days) {
+    let wanted = Wanted::by(groups.iter().map(|group| group.settings));
+    let days = views.iter().flat_map(|view| dated(view, today, &wanted));
+    for finding in set(&views, &wanted).into_iter().chain(days) {
         let owner = finding.labels.first().and_then(|label| owners.get(&*label.source));
         if let Some(slot) = shared.get_mut(owner.copied().unwrap_or(0)) {
             slot.push(finding);

@@ -2,7 +2,7 @@
 //! expressions, calls and tables in the order of execution, so that a rule looks at a list and
 //! walks nothing. May import: `text`, `syntax`.
 
-use crate::syntax::walk::{self, Declared, Given, Target, Visitor, name, span};
+use crate::syntax::walk::{self, Declared, Given, Target, Visitor, plain_name, span};
 use crate::text::Span;
 use full_moon::ast::luau::TypeInfo;
 use full_moon::ast::{Block, Expression, FunctionCall, Stmt, Suffix, TableConstructor};
@@ -34,7 +34,7 @@ pub struct Use {
 /// A local, a parameter or a loop variable.
 pub struct Variable<'t> {
     /// What it is called.
-    pub name: String,
+    pub name: &'t str,
     /// Where it is declared.
     pub span: Span,
     /// How.
@@ -71,9 +71,9 @@ impl Variable<'_> {
 }
 
 /// A use of a name that is not declared in the file.
-pub struct Global {
+pub struct Global<'t> {
     /// The name.
-    pub name: String,
+    pub name: &'t str,
     /// The place, and what it does.
     pub at: Use,
     /// Whether a function is given to it.
@@ -97,7 +97,7 @@ pub struct Scopes<'t> {
     /// All variables in the order of declaration.
     pub variables: Vec<Variable<'t>>,
     /// All uses of other names, in the order of execution.
-    pub globals: Vec<Global>,
+    pub globals: Vec<Global<'t>>,
     /// All functions; the first is the file.
     pub functions: Vec<Function>,
     /// All blocks.
@@ -119,20 +119,22 @@ pub struct Scopes<'t> {
 }
 
 impl<'t> Scopes<'t> {
-    /// Reads a file's block.
-    pub fn new(block: &'t Block) -> Scopes<'t> {
+    /// Reads a file's block, and its text.
+    pub fn new(block: &'t Block, text: &str) -> Scopes<'t> {
         let file = Function { span: Span::default(), parent: 0, parameters: Vec::new(), method: false };
         let scopes = Scopes { functions: vec![file], ..Scopes::default() };
         let mut builder = Builder { scopes, stack: Vec::new(), open: vec![0], visible: HashMap::new() };
         walk::file(block, &mut builder);
         let mut typed = Typed::default();
-        full_moon::visitors::Visit::visit(block, &mut typed);
+        if memchr::memmem::find(text.as_bytes(), b"typeof").is_some() {
+            full_moon::visitors::Visit::visit(block, &mut typed);
+        }
         let mut scopes = builder.scopes;
         scopes.called = scopes.calls.iter().map(|(call, _)| span(*call).start).collect();
         scopes.called.sort_unstable();
         scopes.placed = scopes.functions.iter().enumerate().skip(1).map(|(at, f)| (f.span, at)).collect();
         // Names in `typeof(…)` are read by the checker of types.
-        for variable in scopes.variables.iter_mut().filter(|v| typed.names.contains(&v.name)) {
+        for variable in scopes.variables.iter_mut().filter(|v| typed.names.contains(v.name)) {
             variable.uses.push(Use { span: variable.span, how: How::Read, function: variable.function });
         }
         scopes
@@ -171,8 +173,8 @@ impl<'t> Scopes<'t> {
     }
 
     /// Names that the file gives to globals.
-    pub fn defined(&self) -> BTreeSet<&str> {
-        self.globals.iter().filter(|g| g.at.how == How::Write).map(|g| g.name.as_str()).collect()
+    pub fn defined(&self) -> BTreeSet<&'t str> {
+        self.globals.iter().filter(|g| g.at.how == How::Write).map(|g| g.name).collect()
     }
 }
 
@@ -202,10 +204,10 @@ struct Builder<'t> {
     /// For each open scope whether it is a function's, and the names that it declares with what
     /// they meant before.
     #[allow(clippy::type_complexity, reason = "private, and said above")]
-    stack: Vec<(bool, Vec<(String, Option<usize>)>)>,
+    stack: Vec<(bool, Vec<(&'t str, Option<usize>)>)>,
     /// The open functions.
     open: Vec<usize>,
-    visible: HashMap<String, usize>,
+    visible: HashMap<&'t str, usize>,
 }
 
 impl<'t> Builder<'t> {
@@ -213,10 +215,10 @@ impl<'t> Builder<'t> {
         self.open.last().copied().unwrap_or(0)
     }
 
-    fn used(&mut self, token: &TokenReference, how: How, given_function: bool) {
+    fn used(&mut self, token: &'t TokenReference, how: How, given_function: bool) {
         let at = Use { span: span(token), how, function: self.function() };
-        let name = name(token);
-        if let Some(variable) = self.visible.get(&name) {
+        let name = plain_name(token);
+        if let Some(variable) = self.visible.get(name) {
             self.scopes.means.insert(at.span.start, *variable);
             if let Some(variable) = self.scopes.variables.get_mut(*variable) {
                 variable.uses.push(at);
@@ -246,7 +248,7 @@ impl<'t> Visitor<'t> for Builder<'t> {
         for (name, before) in names.into_iter().rev() {
             match before {
                 Some(before) => self.visible.insert(name, before),
-                None => self.visible.remove(&name),
+                None => self.visible.remove(name),
             };
         }
         if function {
@@ -262,11 +264,11 @@ impl<'t> Visitor<'t> for Builder<'t> {
     }
 
     fn declare(&mut self, token: &'t TokenReference, how: Declared, given: Given<'t>) {
-        let (name, number, function) = (name(token), self.scopes.variables.len(), self.function());
-        let before = self.visible.insert(name.clone(), number);
+        let (name, number, function) = (plain_name(token), self.scopes.variables.len(), self.function());
+        let before = self.visible.insert(name, number);
         let here = self.stack.last().is_some_and(|(_, names)| names.iter().any(|(n, _)| *n == name));
         if let Some((_, names)) = self.stack.last_mut() {
-            names.push((name.clone(), before));
+            names.push((name, before));
         }
         if how == Declared::Parameter
             && let Some(function) = self.scopes.functions.get_mut(function)
@@ -339,15 +341,15 @@ impl<'t> Visitor<'t> for Builder<'t> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::syntax::parse_with;
+    use crate::syntax::{Reading, parse_with};
     use crate::text::Source;
 
     /// Each variable as `name@line`, what it hides, and its uses as letters with their lines.
     fn table(text: &str) -> Vec<String> {
         let source = Source::new("x.lua", text);
         let lines = crate::text::LineIndex::new(text);
-        let seen = parse_with(&source, |tree| {
-            let scopes = Scopes::new(tree.block);
+        let seen = parse_with(&source, Reading::Whole, |tree| {
+            let scopes = Scopes::new(tree.block, tree.text);
             let used = |at: &Use| {
                 let how = match at.how {
                     How::Read => "r",
@@ -390,8 +392,8 @@ mod tests {
     #[test]
     fn functions_know_what_they_stand_in() {
         let source = Source::new("x.lua", "local function f() return function() end end");
-        let (_, seen) = parse_with(&source, |tree| {
-            let scopes = Scopes::new(tree.block);
+        let (_, seen) = parse_with(&source, Reading::Whole, |tree| {
+            let scopes = Scopes::new(tree.block, tree.text);
             (scopes.is_within(2, 1), scopes.is_within(1, 2), scopes.is_within(2, 0))
         });
         assert_eq!(seen, Some((true, false, true)));

@@ -1,9 +1,35 @@
 //! Which rules are wanted, and which findings fail a check. May import: `model`.
 
-use super::rules::{RULES, rule};
+use super::rules::{RULES, Rule, rule};
 use crate::model::finding::did_you_mean;
 use crate::model::organisation::FAMILY;
 use crate::model::{Finding, Level};
+use serde::{Deserialize, Serialize};
+
+/// The rules that are to look. The others would look for nothing: what they found would not be told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wanted(
+    /// One for each of [`RULES`].
+    Vec<bool>,
+);
+
+impl Wanted {
+    /// All rules.
+    pub fn all() -> Wanted {
+        Wanted(vec![true; RULES.len()])
+    }
+
+    /// Those that any of these settings want.
+    pub fn by<'a>(settings: impl IntoIterator<Item = &'a Settings> + Clone) -> Wanted {
+        let wants = |rule: &Rule| settings.clone().into_iter().any(|settings| settings.wants(rule.id));
+        Wanted(RULES.iter().map(wants).collect())
+    }
+
+    /// The rules that are wanted.
+    pub fn rules(&self) -> impl Iterator<Item = &'static Rule> {
+        RULES.iter().zip(&self.0).filter_map(|(rule, wanted)| wanted.then_some(rule))
+    }
+}
 
 /// What a configuration or a command line asks of the linter.
 #[derive(Debug, Clone, PartialEq, Eq)]

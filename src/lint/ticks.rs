@@ -3,7 +3,7 @@
 
 use super::Role;
 use super::scopes::Scopes;
-use crate::syntax::walk::{Given, name};
+use crate::syntax::walk::{Given, name, word};
 use full_moon::ast::{Call, Expression, Field, Prefix, Suffix, TableConstructor, Var};
 use std::collections::BTreeSet;
 
@@ -71,7 +71,7 @@ impl Ticks {
             {
                 for hook in hooks.fields().iter() {
                     if let Field::NameKey { key, value, .. } = hook
-                        && EVENTS.contains(&name(key).as_str())
+                        && EVENTS.contains(&&*word(key))
                     {
                         self.enter(value, Part::Hook, scopes);
                     }
@@ -146,7 +146,7 @@ fn given(given: &Given<'_>, scopes: &Scopes<'_>) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::syntax::parse_with;
+    use crate::syntax::{Reading, parse_with};
     use crate::text::{LineIndex, Source};
 
     #[test]
@@ -158,8 +158,8 @@ mod tests {
             on = { at_max = function(e, act)\n act.log('x') end } }";
         let source = Source::new("x.lua", text);
         let lines = LineIndex::new(text);
-        let (_, parts) = parse_with(&source, |tree| {
-            let scopes = Scopes::new(tree.block);
+        let (_, parts) = parse_with(&source, Reading::Whole, |tree| {
+            let scopes = Scopes::new(tree.block, tree.text);
             let ticks = Ticks::new(&scopes, Role::Policy);
             let part =
                 |(at, f): (usize, &crate::lint::scopes::Function)| (lines.line(f.span.start), ticks.part(at));

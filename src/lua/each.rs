@@ -31,10 +31,15 @@ enum Open {
 
 /// The text with a guard around each loop's expressions; bytes elsewhere stay as they are.
 pub(super) fn guarded(text: &str) -> String {
+    guarded_tokens(text, Lexer::new(text))
+}
+
+/// As [`guarded`], by the tokens of the text.
+pub(super) fn guarded_tokens<'t>(text: &str, tokens: impl Iterator<Item = Token<'t>>) -> String {
     let mut cuts: Vec<(usize, &str)> = Vec::new();
     let mut open: Vec<Open> = Vec::new();
     let mut before: Option<Token<'_>> = None;
-    for token in Lexer::new(text) {
+    for token in tokens {
         match token.kind {
             Kind::Open => open.push(Open::Bracket),
             Kind::Middle => drop_expressions(&mut open),

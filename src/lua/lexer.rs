@@ -151,11 +151,18 @@ impl<'a> Iterator for Lexer<'a> {
                 (Kind::Mark, 1)
             }
             _ => {
-                let marks: [&[u8]; 21] = [
-                    b"...", b"..=", b"//=", b"..", b"==", b"~=", b"<=", b">=", b"->", b"::", b"+=", b"-=",
-                    b"*=", b"/=", b"%=", b"^=", b"//", b"<<", b">>", b"&&", b"||",
-                ];
-                let length = marks.iter().find(|m| rest.starts_with(m)).map_or(1, |m| m.len());
+                let length = match (rest.first(), rest.get(1), rest.get(2)) {
+                    (Some(b'.'), Some(b'.'), Some(b'.' | b'=')) => 3,
+                    (Some(b'/'), Some(b'/'), Some(b'=')) => 3,
+                    (Some(b'.' | b':' | b'/' | b'<' | b'>' | b'&' | b'|'), second, _)
+                        if rest.first() == second =>
+                    {
+                        2
+                    }
+                    (Some(b'='), Some(b'='), _) | (Some(b'-'), Some(b'>'), _) => 2,
+                    (Some(b'~' | b'<' | b'>' | b'+' | b'-' | b'*' | b'/' | b'%' | b'^'), Some(b'='), _) => 2,
+                    _ => 1,
+                };
                 // A byte of a longer character: the compiler reports it.
                 let length = if rest.first().is_some_and(|b| !b.is_ascii()) {
                     self.text.get(start..)?.chars().next()?.len_utf8()
@@ -175,6 +182,9 @@ impl<'a> Iterator for Lexer<'a> {
 
 /// Whether a text calls the global `policy`: it then declares policies, else it is a script.
 pub(super) fn calls_policy(text: &str) -> bool {
+    if memchr::memmem::find(text.as_bytes(), b"policy").is_none() {
+        return false;
+    }
     let tokens: Vec<Token<'_>> = Lexer::new(text).collect();
     tokens.iter().enumerate().any(|(i, token)| {
         let before = i.checked_sub(1).and_then(|i| tokens.get(i)).map_or("", |t| t.text);
@@ -189,8 +199,15 @@ pub(super) fn calls_policy(text: &str) -> bool {
 }
 
 /// Names of the modules that a text requires by a plain text: `require "lib.x"`, `require("lib.x")`.
-pub(super) fn requires(text: &str) -> Vec<String> {
-    let tokens: Vec<Token<'_>> = Lexer::new(text).collect();
+pub fn requires(text: &str) -> Vec<String> {
+    if memchr::memmem::find(text.as_bytes(), b"require").is_none() {
+        return Vec::new();
+    }
+    requires_tokens(&Lexer::new(text).collect::<Vec<_>>())
+}
+
+/// As [`requires`], by the tokens of the text.
+pub(super) fn requires_tokens(tokens: &[Token<'_>]) -> Vec<String> {
     let mut found = Vec::new();
     for (i, token) in tokens.iter().enumerate() {
         if token.kind != Kind::Word || token.text != "require" {

@@ -3,14 +3,14 @@
 use super::conditions::VmConditions;
 use super::message::{self, Phase};
 use super::native::Entry;
-use super::sandbox::{Vm, compile};
+use super::sandbox::{Vm, bytecode_length, compile};
 use super::{Clock, Limits, Modules, lexer};
 use crate::model::raw::RawFile;
 use crate::model::{Finding, Policy};
 use crate::text::Source;
 use mlua::{Function, LuaString, Table, Value};
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 
 /// A file that was loaded: what it declared, and the VM that holds its functions.
@@ -55,8 +55,9 @@ pub fn load(
     let required = RefCell::new(Vec::new());
     let text = source.blanked();
     let chunk = compile(&vm.lua, &vm.shared, source).map_err(|error| vec![syntax(&vm, source, &error)])?;
-    if !lexer::calls_policy(&text) && !requires_policy(&text, modules) {
-        return script(source, modules, vm, chunk);
+    let requires = lexer::requires(&text);
+    if !lexer::calls_policy(&text) && !requires_policy(&requires, modules) {
+        return script(source, requires, modules, vm, chunk);
     }
     let ran = vm.lua.scope(|scope| {
         let find = scope.create_function(|lua, name: LuaString| {
@@ -107,7 +108,7 @@ pub fn load(
     let required = required.into_inner();
     if policies.is_empty() {
         // It could have called `policy`, and did not.
-        return script(source, modules, vm, chunk);
+        return script(source, requires, modules, vm, chunk);
     }
     let printed = vm.take_printed();
     let raw = RawFile { policies };
@@ -120,6 +121,30 @@ pub fn load(
         main: source.clone(),
         script_chunks: None,
     })
+}
+
+/// Modules, each asked for once: whoever has them may be in another process.
+pub struct Asked<'a> {
+    modules: &'a dyn Modules,
+    answers: RefCell<HashMap<String, Result<Source, String>>>,
+}
+
+impl<'a> Asked<'a> {
+    /// Nothing was asked yet.
+    pub fn new(modules: &'a dyn Modules) -> Asked<'a> {
+        Asked { modules, answers: RefCell::default() }
+    }
+}
+
+impl Modules for Asked<'_> {
+    fn find(&self, name: &str) -> Result<Source, String> {
+        if let Some(answer) = self.answers.borrow().get(name) {
+            return answer.clone();
+        }
+        let answer = self.modules.find(name);
+        self.answers.borrow_mut().insert(name.to_owned(), answer.clone());
+        answer
+    }
 }
 
 /// Freezes what ticks can reach, and tells the prelude that ticks begin.
@@ -148,12 +173,59 @@ fn unfinished(vm: &Vm, source: &Source) -> Vec<Finding> {
     findings
 }
 
+/// The modules that a file requires, where its text tells that it is a script, and all of it
+/// compiles and is small: then [`load`] has nothing to say, and no VM is needed. `None` elsewhere.
+pub fn plain_script(source: &Source, modules: &dyn Modules, limits: &Limits) -> Option<Vec<Source>> {
+    if too_long(source, limits).is_some() {
+        return None;
+    }
+    let text = source.blanked();
+    if lexer::calls_policy(&text) {
+        return None;
+    }
+    let tokens: Vec<lexer::Token<'_>> = lexer::Lexer::new(&text).collect();
+    let mut todo = lexer::requires_tokens(&tokens);
+    if requires_policy(&todo, modules) {
+        return None;
+    }
+    // What a VM makes of bytecode takes a few times its bytes.
+    let mut room = usize::try_from(limits.memory / 32).ok()?;
+    let mut fits = |text: &str, tokens: &[lexer::Token<'_>]| {
+        room = room.checked_sub(bytecode_length(text, tokens)?)?;
+        Some(())
+    };
+    fits(&text, &tokens)?;
+    let mut names = BTreeSet::new();
+    let mut required = Vec::new();
+    while let Some(name) = todo.pop() {
+        if names.contains(&name) {
+            continue;
+        }
+        let Ok(found) = modules.find(&name) else { continue };
+        if too_long(&found, limits).is_some() {
+            return None;
+        }
+        let text = found.blanked();
+        let tokens: Vec<lexer::Token<'_>> = lexer::Lexer::new(&text).collect();
+        fits(&text, &tokens)?;
+        todo.extend(lexer::requires_tokens(&tokens));
+        names.insert(name);
+        required.push(found);
+    }
+    Some(required)
+}
+
 /// Finishes the load of a script: compiles its modules.
-fn script(source: &Source, modules: &dyn Modules, vm: Vm, chunk: Function) -> Result<Loaded, Vec<Finding>> {
+fn script(
+    source: &Source,
+    mut todo: Vec<String>,
+    modules: &dyn Modules,
+    vm: Vm,
+    chunk: Function,
+) -> Result<Loaded, Vec<Finding>> {
     let mut scripts = BTreeMap::new();
     let mut required = Vec::new();
     let mut findings = Vec::new();
-    let mut todo = lexer::requires(&source.blanked());
     while let Some(name) = todo.pop() {
         if scripts.contains_key(&name) {
             continue;
@@ -193,9 +265,9 @@ fn script(source: &Source, modules: &dyn Modules, vm: Vm, chunk: Function) -> Re
 }
 
 /// Whether a module that is required by a literal name calls `policy`, some modules deep.
-fn requires_policy(text: &str, modules: &dyn Modules) -> bool {
+fn requires_policy(requires: &[String], modules: &dyn Modules) -> bool {
     let mut seen = Vec::new();
-    let mut todo = lexer::requires(text);
+    let mut todo = requires.to_vec();
     while let Some(name) = todo.pop() {
         if seen.contains(&name) || seen.len() > 1_000 {
             continue;

@@ -25,7 +25,8 @@ mod tests;
 mod value;
 
 pub use conditions::VmConditions;
-pub use load::{Loaded, load};
+pub use lexer::requires;
+pub use load::{Asked, Loaded, load, plain_script};
 pub use organisation::RuleFile;
 
 use crate::text::Source;

@@ -3,6 +3,7 @@
 //! Library functions are replaced before Luau's own sandbox is switched on, which makes them
 //! read-only. May import: `text`, `model`, siblings.
 
+use super::lexer::Token;
 use super::native::{self, Fence};
 use super::secret::{Meter, Secret};
 use super::value::{Reader, Walk};
@@ -239,12 +240,12 @@ impl Compiled {
 pub(super) fn compile(lua: &Lua, shared: &RefCell<Shared>, source: &Source) -> Result<Function, String> {
     let chunk = shared.borrow_mut().chunks.add(source);
     let plain = source.blanked();
-    if let Some(at) = memchr::memmem::find(plain.as_bytes(), each::PREFIX.as_bytes()) {
+    if let Some(at) = engine_name(&plain) {
         let line = 1 + memchr::memchr_iter(b'\n', plain.as_bytes().get(..at).unwrap_or_default()).count();
         return Err(format!("{chunk}:{line}: names that begin with {} are the engine's own", each::PREFIX));
     }
     // The VM takes a text that begins like bytecode for bytecode, which it does not check.
-    if let Some(byte) = plain.bytes().take(2).find(|b| *b < b'\t') {
+    if let Some(byte) = bytecode_mark(&plain) {
         return Err(format!(
             "{chunk}:1: the file begins with the byte {byte}, as no Lua text does; bytecode is not run"
         ));
@@ -261,6 +262,27 @@ pub(super) fn compile(lua: &Lua, shared: &RefCell<Shared>, source: &Source) -> R
         Err(error) => error,
         Ok(_) => format!("{guarded} (write the `for` loop on this line in a simpler way)"),
     })
+}
+
+/// Where a text has a name that only the engine may write.
+fn engine_name(plain: &str) -> Option<usize> {
+    memchr::memmem::find(plain.as_bytes(), each::PREFIX.as_bytes())
+}
+
+/// The byte by which a text begins like bytecode.
+fn bytecode_mark(plain: &str) -> Option<u8> {
+    plain.bytes().take(2).find(|b| *b < b'\t')
+}
+
+/// How long the bytecode of a text is, in bytes; `None` where [`compile`] would refuse it. The text
+/// is blanked. Nothing runs it, so that no time is spent on making it fast.
+pub(super) fn bytecode_length(plain: &str, tokens: &[Token<'_>]) -> Option<usize> {
+    if engine_name(plain).is_some() || bytecode_mark(plain).is_some() {
+        return None;
+    }
+    let guarded = each::guarded_tokens(plain, tokens.iter().copied());
+    let plain = compiler().set_optimization_level(0).set_debug_level(0);
+    plain.compile(guarded).ok().map(|bytecode| bytecode.len())
 }
 
 fn compiler() -> Compiler {

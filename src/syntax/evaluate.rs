@@ -6,7 +6,7 @@
 use super::literal;
 use super::outline::Names;
 use super::place;
-use super::walk::name;
+use super::walk::{name, word};
 use crate::model::effect::{Text, TextPart};
 use crate::model::policy::FnRef;
 use crate::model::raw::{Key, Node, Place, RawTable, RawValue};
@@ -61,14 +61,14 @@ pub(super) fn evaluate(e: &Expression, names: &mut Names<'_>) -> Value {
     let here = place::expression(e);
     match e {
         Expression::Number(token) => {
-            let value = literal::number(&token.token().to_string());
+            let value = literal::number(&word(token));
             Value::new(value.map_or(RawValue::Unknown, RawValue::Number), here)
         }
         Expression::String(token) => {
             Value::new(text(token).map_or(RawValue::Unknown, RawValue::String), here)
         }
         Expression::Symbol(token) => {
-            let raw = match token.token().to_string().as_str() {
+            let raw = match &*word(token) {
                 "nil" => RawValue::Nil,
                 "true" => RawValue::Bool(true),
                 "false" => RawValue::Bool(false),

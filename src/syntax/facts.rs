@@ -3,7 +3,7 @@
 //! May import: `text`, `model`.
 
 use super::place;
-use super::walk::{self, Declared, Given, Target, Visitor, name};
+use super::walk::{self, Declared, Given, Target, Visitor, name, word};
 use crate::model::script::{Branch, Chain, Comparison, Condition, Operand, ScriptFacts};
 use crate::text::Span;
 use full_moon::ast::{
@@ -232,7 +232,7 @@ impl<'t> Visitor<'t> for Reads {
     fn close(&mut self) {}
 
     fn declare(&mut self, token: &'t TokenReference, _: Declared, _: Given<'t>) {
-        self.hidden |= name(token) == "metrics";
+        self.hidden |= word(token) == "metrics";
     }
 
     fn assign(&mut self, target: Target<'t>, _: Given<'t>) {
@@ -243,13 +243,13 @@ impl<'t> Visitor<'t> for Reads {
                 _ => None,
             },
         };
-        self.hidden |= token.is_some_and(|token| name(token) == "metrics");
+        self.hidden |= token.is_some_and(|token| word(token) == "metrics");
     }
 
     fn call(&mut self, _: &'t FunctionCall) {}
 
     fn follow(&mut self, token: &'t TokenReference, suffixes: &[&'t Suffix]) {
-        if name(token) != "metrics" {
+        if word(token) != "metrics" {
             return;
         }
         if let Some(Suffix::Index(index)) = suffixes.first()

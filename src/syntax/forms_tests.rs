@@ -1,13 +1,13 @@
 //! What counts as the same code, and what does not. May import: `syntax`, `text`.
 
 use super::*;
-use crate::syntax::parse_with;
+use crate::syntax::{Reading, parse_with};
 use crate::text::Source;
 
 /// The form of the first function whose text starts with a word.
 fn form(text: &str, start: &str) -> Form {
     let source = Source::new("x.lua", text);
-    let (_, found) = parse_with(&source, |tree| declarations(tree.block));
+    let (_, found) = parse_with(&source, Reading::Whole, |tree| declarations(tree.block));
     let at = text.find(start).unwrap();
     // To the `end` that closes it: these texts have one function a line.
     let line = text[at..].lines().next().unwrap();
@@ -135,7 +135,8 @@ fn what_fills_a_table_is_a_part_of_it() {
 #[test]
 fn a_whole_script_is_told_as_its_parts_are() {
     let whole = |text: &str| {
-        let (_, found) = parse_with(&Source::new("x.lua", text), |tree| declarations(tree.block));
+        let (_, found) =
+            parse_with(&Source::new("x.lua", text), Reading::Whole, |tree| declarations(tree.block));
         Forms::new(text, found.unwrap(), &|name| name == "metrics").file().code
     };
     let plain = whole("if metrics.cpu > 0.8 then scale_out(1) end");

@@ -30,6 +30,8 @@ use crate::model::script::ScriptFacts;
 use crate::text::{LineIndex, Source, Span, size};
 use full_moon::LuaVersion;
 use serde::{Deserialize, Serialize};
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// The longest text that is parsed, in bytes. A syntax tree takes about 116 bytes for each
 /// byte of text, so this is some 60 MB.
@@ -41,6 +43,11 @@ const MOST_FINDINGS: usize = 100;
 /// Stack of the thread that parses. A nested function takes full_moon 25 kB of stack, and
 /// `depth` lets 200 of them through, and 1000 operators of 6 kB.
 const STACK: usize = 64 * 1024 * 1024;
+
+thread_local! {
+    /// Whether this thread has the stack to parse on.
+    static ROOMY: Cell<bool> = const { Cell::new(false) };
+}
 
 /// What the text of a file says.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -72,10 +79,38 @@ impl Parsed {
     }
 }
 
-/// Parses a file, on a thread of its own with a large stack. Never panics and never overflows:
-/// what is nested too deep or too long to parse is a finding.
+/// Runs something on a thread with the stack to parse on: what it parses is parsed right there.
+/// Elsewhere a thread begins and ends for each file, and its heap with it.
+///
+/// # Errors
+/// Where the system gives no such thread. A panic goes on in the caller.
+pub fn on_large_stack<R: Send>(run: impl FnOnce() -> R + Send) -> std::io::Result<R> {
+    std::thread::scope(|scope| {
+        let roomy = || {
+            ROOMY.set(true);
+            run()
+        };
+        let thread = std::thread::Builder::new().name("parse".into()).stack_size(STACK);
+        let ended = thread.spawn_scoped(scope, roomy)?.join();
+        Ok(ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    })
+}
+
+/// Parses a file, on a thread with a large stack: this one, where it is [`on_large_stack`], else one
+/// of its own. Never panics and never overflows: what is nested too deep or too long to parse is a
+/// finding.
 pub fn parse(source: &Source) -> Parsed {
-    parse_with(source, |_| ()).0
+    parse_with(source, Reading::Whole, |_| ()).0
+}
+
+/// How much is read of a text that parses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reading {
+    /// All that [`Parsed`] has.
+    Whole,
+    /// Its findings, its outline, and whether it declares: all that there is to a file that no
+    /// policy comes of.
+    Outline,
 }
 
 /// A syntax tree, for as long as it is looked at.
@@ -86,11 +121,26 @@ pub struct Tree<'a> {
     pub block: &'a full_moon::ast::Block,
     /// Whether it calls `policy` anywhere; else it is a script, or a module.
     pub declares: bool,
+    tokens: &'a [token::Token<'a>],
+}
+
+impl<'a> Tree<'a> {
+    /// The names, values and signs that stand in a place, blanks and comments left out.
+    pub fn words(&self, within: Span) -> impl Iterator<Item = &'a str> + use<'a> {
+        let (start, end) = (within.start as usize, within.end as usize);
+        let from = self.tokens.partition_point(|token| token.start < start);
+        let rest = self.tokens.get(from..).unwrap_or_default();
+        rest.iter().take_while(move |token| token.end() <= end).map(|token| token.text)
+    }
 }
 
 /// Parses as [`parse`] does and looks at the tree on the thread that parsed it; `None` where the
 /// text does not parse.
-pub fn parse_with<R: Send>(source: &Source, look: impl FnOnce(&Tree<'_>) -> R + Send) -> (Parsed, Option<R>) {
+pub fn parse_with<R: Send>(
+    source: &Source,
+    reading: Reading,
+    look: impl FnOnce(&Tree<'_>) -> R + Send,
+) -> (Parsed, Option<R>) {
     let whole = || Span::new(0, source.text.len());
     if source.text.len() > LONGEST {
         let finding = Finding::error(
@@ -108,13 +158,15 @@ pub fn parse_with<R: Send>(source: &Source, look: impl FnOnce(&Tree<'_>) -> R + 
             finding.at(source, whole(), "").help("a limit of the parser; please report it with the file");
         (Parsed { findings: vec![finding], ..Parsed::default() }, None)
     };
-    std::thread::scope(|scope| {
-        let builder = std::thread::Builder::new().name("parse".into()).stack_size(STACK);
-        match builder.spawn_scoped(scope, || on_this_stack(source, look)) {
-            Ok(thread) => thread.join().unwrap_or_else(|_| failed("the parser broke off")),
-            Err(error) => failed(&format!("no thread to parse on ({error})")),
-        }
-    })
+    let parsed = catch_unwind(AssertUnwindSafe(|| match ROOMY.get() {
+        true => Ok(on_this_stack(source, reading, look)),
+        false => on_large_stack(|| on_this_stack(source, reading, look)),
+    }));
+    match parsed {
+        Ok(Ok(parsed)) => parsed,
+        Ok(Err(error)) => failed(&format!("no thread to parse on ({error})")),
+        Err(_) => failed("the parser broke off"),
+    }
 }
 
 /// The text with each comment blanked that ends at a carriage return without a line feed: there Luau's
@@ -135,7 +187,11 @@ fn parted(text: String) -> String {
     String::from_utf8(bytes).unwrap_or(text)
 }
 
-fn on_this_stack<R>(source: &Source, look: impl FnOnce(&Tree<'_>) -> R) -> (Parsed, Option<R>) {
+fn on_this_stack<R>(
+    source: &Source,
+    reading: Reading,
+    look: impl FnOnce(&Tree<'_>) -> R,
+) -> (Parsed, Option<R>) {
     let text = parted(source.blanked());
     let tokens = token::tokens(&text);
     if let Err(deep) = depth::check(&tokens) {
@@ -164,22 +220,21 @@ fn on_this_stack<R>(source: &Source, look: impl FnOnce(&Tree<'_>) -> R) -> (Pars
         }
     }
     let block = result.ast().nodes();
-    let read = outline::read(source, block);
-    let purity = purity::check(source, block);
-    let facts = facts::script_facts(block);
-    let functions = conditions::read(source, block);
-    findings.extend(read.findings);
+    let mut parsed = Parsed::default();
+    // Nothing else stands in an outline.
+    if reading == Reading::Whole || memchr::memmem::find(text.as_bytes(), b"policy").is_some() {
+        let read = outline::read(source, block);
+        findings.extend(read.findings);
+        parsed = Parsed { outline: read.outline, literals: read.literals, declares: read.declares, ..parsed };
+    }
+    if reading == Reading::Whole {
+        parsed.purity = first(purity::check(source, block));
+        parsed.facts = facts::script_facts(block);
+        parsed.functions = conditions::read(source, block);
+    }
     findings.sort_by_key(|f| f.labels.first().map(|l| l.span));
-    let parsed = Parsed {
-        findings: first(findings),
-        outline: read.outline,
-        literals: read.literals,
-        purity: first(purity),
-        declares: read.declares,
-        facts,
-        functions,
-    };
-    let tree = Tree { text: &text, block, declares: parsed.declares };
+    parsed.findings = first(findings);
+    let tree = Tree { text: &text, block, declares: parsed.declares, tokens: &tokens };
     let seen = parsed.is_sound().then(|| look(&tree));
     (parsed, seen)
 }

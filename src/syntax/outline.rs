@@ -5,7 +5,7 @@
 
 use super::evaluate::{Value, arguments_table, evaluate};
 use super::place;
-use super::walk::{self, Declared, Given, Target, Visitor, name};
+use super::walk::{self, Declared, Given, Target, Visitor, name, word};
 use crate::model::finding::Finding;
 use crate::model::raw::{
     Node, Outline, OutlinePolicy, Place, RawFile, RawPolicy, RawTable, RawValue, Read as FieldRead,
@@ -239,8 +239,8 @@ impl<'t> Visitor<'t> for Reader<'_> {
     }
 
     fn call(&mut self, call: &'t FunctionCall) {
-        let Prefix::Name(word) = call.prefix() else { return };
-        if name(word) != "policy" || self.scopes.iter().any(|scope| scope.contains_key("policy")) {
+        let Prefix::Name(token) = call.prefix() else { return };
+        if word(token) != "policy" || self.scopes.iter().any(|scope| scope.contains_key("policy")) {
             return;
         }
         self.read.declares = true;
@@ -272,7 +272,7 @@ impl<'t> Visitor<'t> for Reader<'_> {
                 value.unwrap_or(Value::unknown(place::arguments(args)))
             }
         };
-        let line = place::line(word);
+        let line = place::line(token);
         let whole = place::call(call);
         if let (Some(name), RawValue::Table(table)) = (&name, &value.raw) {
             let place = Place { source: self.source.name.clone(), line };

@@ -69,7 +69,12 @@ impl Placed for Var {
     fn place(&self) -> Span {
         match self {
             Var::Name(name) => token(name),
-            var => expression(&Expression::Var(var.clone())),
+            Var::Expression(inside) => {
+                let ends = first_of_prefix(inside.prefix()).zip(inside.suffixes().last());
+                let ends = ends.and_then(|(first, suffix)| Some((first, last_of_suffix(suffix)?)));
+                ends.map_or_else(Span::default, |(first, last)| between(first, last))
+            }
+            _ => Span::default(),
         }
     }
 }
@@ -168,12 +173,7 @@ pub(super) fn expression(e: &Expression) -> Span {
 
 /// The span of a call.
 pub(super) fn call(call: &FunctionCall) -> Span {
-    let start = match call.prefix() {
-        Prefix::Name(name) => Some(name),
-        Prefix::Expression(e) => first(e),
-        _ => None,
-    };
-    match (start, last_of_call(call)) {
+    match (first_of_prefix(call.prefix()), last_of_call(call)) {
         (Some(first), Some(last)) => between(first, last),
         _ => Span::default(),
     }
@@ -226,6 +226,14 @@ pub(super) fn first(mut e: &Expression) -> Option<&TokenReference> {
             Expression::Var(Var::Name(t)) => return Some(t),
             _ => return None,
         }
+    }
+}
+
+fn first_of_prefix(prefix: &Prefix) -> Option<&TokenReference> {
+    match prefix {
+        Prefix::Name(name) => Some(name),
+        Prefix::Expression(e) => first(e),
+        _ => None,
     }
 }
 

@@ -46,12 +46,6 @@ pub(super) const KEYWORDS: [&str; 21] = [
     "not", "or", "repeat", "return", "then", "true", "until", "while",
 ];
 
-/// Signs of more than one character, the longest first.
-const SIGNS: [&str; 20] = [
-    "...", "..=", "//=", "..", "==", "~=", "!=", "<=", ">=", "->", "::", "+=", "-=", "*=", "/=", "%=", "^=",
-    "//", "&&", "||",
-];
-
 /// All tokens of a text, comments and blanks left out.
 pub(super) fn tokens(text: &str) -> Vec<Token<'_>> {
     tokens_and_comments(text).0
@@ -234,9 +228,19 @@ impl<'a> Lexer<'a> {
     }
 
     fn sign(&mut self, start: usize) {
-        let rest = self.text.get(start..).unwrap_or_default();
-        let long = SIGNS.iter().find(|sign| rest.starts_with(**sign)).map(|sign| sign.len());
-        self.at += long.unwrap_or_else(|| rest.chars().next().map_or(1, char::len_utf8));
+        let long = match (self.byte(0), self.byte(1), self.byte(2)) {
+            (Some(b'.'), Some(b'.'), Some(b'.' | b'=')) | (Some(b'/'), Some(b'/'), Some(b'=')) => 3,
+            (Some(b'.' | b':' | b'/' | b'&' | b'|'), second, _) if self.byte(0) == second => 2,
+            (Some(b'-'), Some(b'>'), _) => 2,
+            (
+                Some(b'=' | b'~' | b'!' | b'<' | b'>' | b'+' | b'-' | b'*' | b'/' | b'%' | b'^'),
+                Some(b'='),
+                _,
+            ) => 2,
+            (Some(byte), ..) if byte.is_ascii() => 1,
+            _ => self.text.get(start..).and_then(|rest| rest.chars().next()).map_or(1, char::len_utf8),
+        };
+        self.at += long;
         self.push(Kind::Sign, start);
         match self.out.last().map(|t| t.text) {
             Some("{") => self.braces.push(false),

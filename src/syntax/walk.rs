@@ -8,7 +8,8 @@ use full_moon::ast::{
     Prefix, Stmt, Suffix, TableConstructor, Var,
     luau::{IfConditionBinding, IfExpression},
 };
-use full_moon::tokenizer::TokenReference;
+use full_moon::tokenizer::{Symbol, TokenReference, TokenType};
+use std::borrow::Cow;
 
 /// What a declared or assigned variable gets.
 #[derive(Clone, Copy)]
@@ -76,9 +77,41 @@ pub fn span(node: &impl Placed) -> Span {
     node.place()
 }
 
+/// The first token of an expression.
+pub fn first(e: &Expression) -> Option<&TokenReference> {
+    place::first(e)
+}
+
+/// The text of a name where it stands in a tree; empty where the token is no name.
+pub fn plain_name(token: &TokenReference) -> &str {
+    match token.token_type() {
+        TokenType::Identifier { identifier } => identifier.as_str(),
+        _ => "",
+    }
+}
+
 /// The text of a name.
 pub fn name(token: &TokenReference) -> String {
-    token.token().to_string()
+    word(token).into_owned()
+}
+
+/// The text of a token, where it can be without a copy.
+pub fn word(token: &TokenReference) -> Cow<'_, str> {
+    match token.token_type() {
+        TokenType::Identifier { identifier: text } | TokenType::Number { text } => text.as_str().into(),
+        TokenType::Symbol { symbol } => match symbol {
+            Symbol::True => "true".into(),
+            Symbol::False => "false".into(),
+            Symbol::Nil => "nil".into(),
+            Symbol::Dot => ".".into(),
+            Symbol::Comma => ",".into(),
+            Symbol::Equal => "=".into(),
+            Symbol::LeftParen => "(".into(),
+            Symbol::RightParen => ")".into(),
+            other => other.to_string().into(),
+        },
+        _ => token.token().to_string().into(),
+    }
 }
 
 /// Walks a block that is the body of a file.

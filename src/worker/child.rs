@@ -5,7 +5,7 @@
 #![expect(clippy::disallowed_methods, reason = "the deadlines of policy code need a clock")]
 
 use super::runs::{self, Ran};
-use super::{CompareReply, CompareRequest, check, organisation, protocol, study};
+use super::{Answer, CompareReply, CompareRequest, check, organisation, protocol, study};
 use super::{LoadRequest, Purpose, Reply, Request, RunReply, RunRequest};
 use crate::catalogue;
 use crate::lint::Checked;
@@ -30,6 +30,7 @@ pub fn serve(input: impl Read, output: impl Write) -> io::Result<()> {
     let mut program: Option<Program> = None;
     let mut checked: Option<Checked> = None;
     let mut kept: Option<Program> = None;
+    let shelf = check::Shelf::default();
     while let Some(request) = pipe.read()? {
         match request {
             Request::Load(request) => {
@@ -39,9 +40,10 @@ pub fn serve(input: impl Read, output: impl Write) -> io::Result<()> {
                 pipe.write(&Reply::Loaded(Box::new(study::reply(&loaded))))?;
                 program = Some(loaded);
             }
-            Request::Check(request) => {
+            Request::Check(request, likely) => {
                 drop((program.take(), checked.take()));
-                let (found, loaded) = check::load(&request, &pipe, clock());
+                let modules = AtHand { likely, pipe: &pipe };
+                let (found, loaded) = check::load(&request, &modules, clock(), &shelf);
                 let reply = Reply::Checked(Box::new(found));
                 pipe.write(&reply)?;
                 program = Some(loaded);
@@ -173,6 +175,19 @@ impl<R: Read, W: Write> Modules for Pipe<R, W> {
             Some(Request::Module(found)) => found,
             _ => Err("the parent process did not answer".into()),
         }
+    }
+}
+
+/// Modules, of which some came with the request.
+struct AtHand<'a> {
+    likely: Vec<Answer>,
+    pipe: &'a dyn Modules,
+}
+
+impl Modules for AtHand<'_> {
+    fn find(&self, name: &str) -> Result<Source, String> {
+        let sent = self.likely.iter().find(|(sent, _)| sent == name);
+        sent.map_or_else(|| self.pipe.find(name), |(_, answer)| answer.clone())
     }
 }
 

@@ -19,7 +19,7 @@ pub use parent::{Lost, Worker, own_binary};
 
 use crate::change::behaviour::Compared;
 use crate::change::code::Code;
-use crate::lint::{Assumptions, Checked};
+use crate::lint::{Assumptions, Checked, Wanted};
 use crate::lua::Limits;
 use crate::model::{Finding, Policy};
 use crate::program::Entry;
@@ -36,13 +36,16 @@ pub const PANICKED: u8 = 70;
 /// Exit status of a worker that could not fence itself, and so ran nothing.
 pub const UNFENCED: u8 = 3;
 
+/// A module's name, and where it is found or why it is not.
+pub type Answer = (String, Result<Source, String>);
+
 /// What the parent asks.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum Request {
     /// Load a file, and forget the one before.
     Load(Box<LoadRequest>),
-    /// Load a file, and lint it.
-    Check(Box<CheckRequest>),
+    /// Load a file, and lint it; what it is likely to require is at hand.
+    Check(Box<CheckRequest>, Vec<Answer>),
     /// Load a file, and read what its functions do.
     Study(Box<LoadRequest>),
     /// Keep the file that is loaded, to be compared with the next one. Nothing is answered.
@@ -77,13 +80,15 @@ pub struct CheckRequest {
     pub load: LoadRequest,
     /// What the linter takes for granted.
     pub assumptions: Assumptions,
+    /// The rules that look; an organisation's all do.
+    pub wanted: Wanted,
     /// The organisation's files of rules.
     pub rules: Vec<Source>,
 }
 
 impl From<LoadRequest> for CheckRequest {
     fn from(load: LoadRequest) -> CheckRequest {
-        CheckRequest { load, assumptions: Assumptions::default(), rules: Vec::new() }
+        CheckRequest { load, assumptions: Assumptions::default(), wanted: Wanted::all(), rules: Vec::new() }
     }
 }
 

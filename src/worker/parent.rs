@@ -6,11 +6,11 @@
 
 use super::protocol;
 use super::{
-    CheckRequest, CompareReply, CompareRequest, LoadReply, LoadRequest, Reply, Request, RulesReply, RunReply,
-    RunRequest, Studied,
+    Answer, CheckRequest, CompareReply, CompareRequest, LoadReply, LoadRequest, Reply, Request, RulesReply,
+    RunReply, RunRequest, Studied,
 };
 use crate::lint::Checked;
-use crate::lua::{Limits, Modules};
+use crate::lua::{Limits, Modules, requires};
 use crate::text::Source;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -20,6 +20,10 @@ use std::time::{Duration, Instant};
 
 /// Most that is kept of what a child wrote to its standard error, in bytes.
 const STDERR_KEPT: u64 = 4096;
+
+/// Most modules that are sent along with a file, and from how many bytes on no more are.
+const MOST_LIKELY: usize = 100;
+const MOST_BYTES: usize = 1 << 20;
 
 /// How long a child that closed its pipe may take to end.
 const END_PATIENCE: Duration = Duration::from_secs(2);
@@ -138,7 +142,9 @@ impl Worker {
         patience: Duration,
     ) -> Result<Checked, Lost> {
         let end = Instant::now() + patience;
-        self.send(Request::Check(Box::new(request.into())))?;
+        let request = request.into();
+        let likely = likely(&request.load.source, modules);
+        self.send(Request::Check(Box::new(request), likely))?;
         loop {
             match self.receive(end, patience)? {
                 Reply::Need(name) => self.send(Request::Module(modules.find(&name)))?,
@@ -303,6 +309,29 @@ impl Drop for Worker {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The modules that a file requires by name, and those that they do: to be asked for each one by one
+/// takes longer than to check most files.
+fn likely(source: &Source, modules: &dyn Modules) -> Vec<Answer> {
+    let mut sent: Vec<Answer> = Vec::new();
+    let mut bytes = 0;
+    let mut todo = requires(&source.text);
+    while let Some(name) = todo.pop() {
+        if sent.iter().any(|(sent, _)| *sent == name) {
+            continue;
+        }
+        let answer = modules.find(&name);
+        if let Ok(found) = &answer {
+            bytes += found.text.len();
+            todo.extend(requires(&found.text));
+        }
+        sent.push((name, answer));
+        if sent.len() >= MOST_LIKELY || bytes > MOST_BYTES {
+            break;
+        }
+    }
+    sent
 }
 
 fn thread(name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<()> {

@@ -8,18 +8,19 @@ use crate::change::behaviour;
 use crate::change::code::{self, Files};
 use crate::lint::rules::known;
 use crate::lua::{Clock, Modules};
-use crate::program::Program;
+use crate::program::{Program, Ran};
 use crate::sim;
-use crate::syntax::{self, forms};
+use crate::syntax::{self, Reading, forms};
 
 /// Loads a file, and reads what the functions of its policies do.
 pub fn study(request: &LoadRequest, modules: &dyn Modules, clock: Clock) -> (Program, Studied) {
     let source = &request.source;
-    let (mut parsed, declared) = syntax::parse_with(source, |tree| forms::declarations(tree.block));
+    let (mut parsed, declared) =
+        syntax::parse_with(source, Reading::Whole, |tree| forms::declarations(tree.block));
     let program = match catalogue::Table::new().with(&request.catalogue) {
         Ok(table) => {
-            let (entry, limits) = (request.entry.as_ref(), &request.limits);
-            Program::load_parsed(source, &parsed, entry, modules, &table, limits, clock)
+            let ran = Ran::new(source, modules, &request.limits, clock);
+            Program::read(source, &parsed, ran, request.entry.as_ref(), &table, &mut syntax::parse)
         }
         Err(findings) => Program::broken(source.clone(), findings, request.catalogue.clone()),
     };

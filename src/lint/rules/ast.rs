@@ -4,12 +4,11 @@ use crate::lint::TreeView;
 use crate::lint::scopes::How;
 use crate::model::finding::{Edit, Fix};
 use crate::syntax::literal;
-use crate::syntax::walk::{Given, name, span};
+use crate::syntax::walk::{Given, name, span, word};
 use crate::text::Span;
 use full_moon::ast::{
     BinOp, Call, Expression, FunctionArgs, FunctionCall, Index, Prefix, Suffix, UnOp, Var, VarExpression,
 };
-use full_moon::node::Node;
 use full_moon::tokenizer::TokenReference;
 
 /// An expression without the parentheses and type assertions around it.
@@ -25,7 +24,7 @@ pub fn plain(e: &Expression) -> &Expression {
 /// The number that an expression is, as written.
 pub fn number(e: &Expression) -> Option<f64> {
     match plain(e) {
-        Expression::Number(token) => literal::number(&name(token)),
+        Expression::Number(token) => literal::number(&word(token)),
         Expression::UnaryOperator { unop: UnOp::Minus(_), expression } => number(expression).map(|n| -n),
         _ => None,
     }
@@ -42,16 +41,14 @@ pub fn is_nan(e: &Expression) -> bool {
     }
 }
 
-/// The text of a node, its tokens apart by one blank: blanks and comments make no difference.
-pub fn normal(node: &impl Node) -> String {
-    let mut out = String::new();
-    for token in node.tokens() {
-        if !out.is_empty() {
-            out.push(' ');
-        }
-        out.push_str(&token.token().to_string());
-    }
-    out
+/// The text of a place, its tokens apart by one blank.
+pub fn normal(view: &TreeView<'_>, place: Span) -> String {
+    view.tree.words(place).collect::<Vec<_>>().join(" ")
+}
+
+/// Whether two places say the same: blanks and comments make no difference.
+pub fn same(view: &TreeView<'_>, a: Span, b: Span) -> bool {
+    view.tree.words(a).eq(view.tree.words(b))
 }
 
 /// The arguments of a call in any of its forms.
@@ -118,7 +115,7 @@ pub fn callee(call: &FunctionCall) -> Option<Callee<'_>> {
         match suffixes.next()? {
             Suffix::Index(Index::Dot { name: token, .. }) => {
                 path.push('.');
-                path.push_str(&name(token));
+                path.push_str(&word(token));
                 place.end = span(token).end;
             }
             Suffix::Call(Call::AnonymousCall(args)) => {
@@ -165,7 +162,7 @@ pub fn library<'t>(view: &TreeView<'t>, call: &'t FunctionCall) -> Option<Librar
                 Expression::Var(Var::Expression(inside)) => dotted(inside)?,
                 _ => return None,
             };
-            let rest = path.strip_prefix(variable.name.as_str())?;
+            let rest = path.strip_prefix(variable.name)?;
             view.scopes.is_global(first).then(|| (name(first), format!("{before}{rest}")))?
         }
         Some(_) => return None,
@@ -216,7 +213,7 @@ pub fn dotted(inside: &VarExpression) -> Option<(&TokenReference, String)> {
     for suffix in inside.suffixes() {
         let Suffix::Index(Index::Dot { name: token, .. }) = suffix else { return None };
         path.push('.');
-        path.push_str(&name(token));
+        path.push_str(&word(token));
     }
     Some((root, path))
 }

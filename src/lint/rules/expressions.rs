@@ -1,10 +1,10 @@
 //! Expressions and assignments that cannot mean what they say. May import: `lint`'s own modules,
 //! `text`, `model`, `syntax`.
 
-use super::ast::{fix, is_nan, is_path, normal, number, plain};
+use super::ast::{fix, is_nan, is_path, normal, number, plain, same};
 use crate::lint::{Sink, TreeView};
 use crate::model::finding::Fix;
-use crate::syntax::walk::{name, span};
+use crate::syntax::walk::{name, span, word};
 use crate::text::Span;
 use full_moon::ast::{BinOp, Expression, Field, Stmt, UnOp, Var};
 use std::collections::HashMap;
@@ -85,7 +85,7 @@ pub fn misplaced_not(view: &TreeView<'_>, sink: &mut Sink<'_>) {
         let Expression::UnaryOperator { unop: UnOp::Not(token), expression } = &**lhs else { continue };
         // Truth values may be compared with the result of `not`.
         let truth = |e: &Expression| match plain(e) {
-            Expression::Symbol(token) => ["true", "false"].contains(&name(token).as_str()),
+            Expression::Symbol(token) => ["true", "false"].contains(&&*word(token)),
             Expression::UnaryOperator { unop: UnOp::Not(_), .. } => true,
             Expression::BinaryOperator { binop, .. } => is_comparison(binop),
             _ => false,
@@ -163,22 +163,22 @@ pub fn swapped(view: &TreeView<'_>, sink: &mut Sink<'_>) {
                 let (mut left, mut right) = (a.variables().iter(), a.expressions().iter());
                 match (left.next(), left.next(), right.next(), right.next()) {
                     (Some(l), None, Some(r), None) if !matches!(plain(r), Expression::FunctionCall(_)) => {
-                        Some((normal(l), normal(r), span(a)))
+                        Some((span(l), span(r), span(a)))
                     }
                     _ => None,
                 }
             }
             _ => None,
         };
-        let mut before: Option<(String, String, Span)> = None;
+        let mut before: Option<(Span, Span, Span)> = None;
         for stmt in block.stmts() {
             let this = pair(stmt);
             if let (Some((a, b, first)), Some((c, d, second))) = (&before, &this)
-                && *a == *d
-                && *b == *c
-                && *a != *b
+                && same(view, *a, *d)
+                && same(view, *b, *c)
+                && !same(view, *a, *b)
             {
-                let b = c;
+                let b = normal(view, *c);
                 let left = view.text(*first).split('=').next().unwrap_or_default().trim();
                 let instead = format!("{left}, {b} = {b}, {left}");
                 let both = Span { start: first.start, end: second.end };
@@ -205,7 +205,7 @@ pub fn self_assignment(view: &TreeView<'_>, sink: &mut Sink<'_>) {
         if a.variables().len() != a.expressions().len() {
             continue;
         }
-        let same = |left: &Var, right: &Expression| normal(left) == normal(right);
+        let same = |left: &Var, right: &Expression| same(view, span(left), span(right));
         // `a, b, c = next(), b, c` passes some on beside one that changes.
         if a.variables().iter().zip(a.expressions().iter()).any(|(left, right)| !same(left, right)) {
             continue;
@@ -234,19 +234,25 @@ pub fn self_assignment(view: &TreeView<'_>, sink: &mut Sink<'_>) {
 /// `unbalanced-assignment`: more names than values, or more values than names.
 pub fn unbalanced(view: &TreeView<'_>, sink: &mut Sink<'_>) {
     for (stmt, _) in &view.scopes.statements {
+        let (count, given) = match stmt {
+            Stmt::LocalAssignment(a) => (a.names().len(), a.expressions()),
+            Stmt::Assignment(a) => (a.variables().len(), a.expressions()),
+            _ => continue,
+        };
+        if given.len() == count || given.is_empty() {
+            continue;
+        }
         let (names, values): (Vec<String>, Vec<&Expression>) = match stmt {
-            Stmt::LocalAssignment(a) if !a.expressions().is_empty() => {
-                (a.names().iter().map(name).collect(), a.expressions().iter().collect())
-            }
+            Stmt::LocalAssignment(a) => (a.names().iter().map(name).collect(), given.iter().collect()),
             Stmt::Assignment(a) => {
-                (a.variables().iter().map(normal).collect(), a.expressions().iter().collect())
+                (a.variables().iter().map(|v| normal(view, span(v))).collect(), given.iter().collect())
             }
             _ => continue,
         };
         let Some(last) = values.last() else { continue };
         let open = matches!(last, Expression::FunctionCall(_))
-            || matches!(last, Expression::Symbol(t) if name(t) == "...");
-        let nil = matches!(last, Expression::Symbol(t) if name(t) == "nil");
+            || matches!(last, Expression::Symbol(t) if word(t) == "...");
+        let nil = matches!(last, Expression::Symbol(t) if word(t) == "nil");
         // `local a, b = 0` leaves it to later statements to set `b`.
         let later = match stmt {
             Stmt::LocalAssignment(a) => a

@@ -1,14 +1,13 @@
 //! What is never run, and branches that decide nothing. May import: `lint`'s own modules, `text`,
 //! `model`, `syntax`.
 
-use super::ast::{global_callee, normal, number, plain};
+use super::ast::{global_callee, number, plain, same};
 use super::signatures::SIGNATURES;
 use crate::lint::scopes::How;
 use crate::lint::{Sink, TreeView};
-use crate::syntax::walk::{name, span};
+use crate::syntax::walk::{name, span, word};
 use crate::text::Span;
 use full_moon::ast::{BinOp, Block, Expression, If, LastStmt, Stmt, UnOp, Var};
-use full_moon::node::Node;
 use std::collections::BTreeSet;
 
 /// How a statement keeps those after it from running.
@@ -175,16 +174,16 @@ pub fn identical_branches(view: &TreeView<'_>, sink: &mut Sink<'_>) {
         }
         for pair in all.windows(2) {
             let [(first, one, from), (second, two, _)] = pair else { continue };
-            let text = normal(*one);
+            let (first_body, body) = (span(*one), span(*two));
             // Before `else` the condition decides nothing; between two conditions `or` is a matter
             // of taste, except where what is written once is a slip: a call that scales.
-            let matters =
-                second.is_none() || (view.role == crate::lint::Role::Script && text.contains("scale_"));
-            if text.is_empty() || !matters || text != normal(*two) {
+            let matters = second.is_none()
+                || (view.role == crate::lint::Role::Script
+                    && view.tree.words(first_body).any(|word| word.contains("scale_")));
+            if first_body.is_empty() || !matters || !same(view, first_body, body) {
                 continue;
             }
             let place = first.map_or(*from, span);
-            let body = span(*two);
             sink.raise("the next branch does the same as this one", |f| {
                 f.at(view.source, place, "whether this holds makes no difference")
                     .at(view.source, first_line(view, body), "the same again")
@@ -194,8 +193,8 @@ pub fn identical_branches(view: &TreeView<'_>, sink: &mut Sink<'_>) {
     }
 }
 
-/// What a condition asks, where it compares something with a number: the text, the sign, the number.
-fn comparison(e: &Expression) -> Option<(String, &'static str, f64)> {
+/// What a condition asks, where it compares something with a number: its place, the sign, the number.
+fn comparison(e: &Expression) -> Option<(Span, &'static str, f64)> {
     let Expression::BinaryOperator { lhs, binop, rhs } = plain(e) else { return None };
     let (sign, turned) = match binop {
         BinOp::GreaterThan(_) => (">", "<"),
@@ -205,15 +204,15 @@ fn comparison(e: &Expression) -> Option<(String, &'static str, f64)> {
         _ => return None,
     };
     match (number(lhs), number(rhs)) {
-        (None, Some(n)) => Some((normal(plain(lhs)), sign, n)),
-        (Some(n), None) => Some((normal(plain(rhs)), turned, n)),
+        (None, Some(n)) => Some((span(plain(lhs)), sign, n)),
+        (Some(n), None) => Some((span(plain(rhs)), turned, n)),
         _ => None,
     }
 }
 
 /// Whether the second comparison holds only where the first one does.
-fn covers(first: &(String, &str, f64), second: &(String, &str, f64)) -> bool {
-    first.0 == second.0
+fn covers(view: &TreeView<'_>, first: (Span, &str, f64), second: (Span, &str, f64)) -> bool {
+    same(view, first.0, second.0)
         && match (first.1, second.1) {
             (">" | ">=", ">") | (">=", ">=") => second.2 >= first.2,
             (">", ">=") => second.2 > first.2,
@@ -240,21 +239,21 @@ fn parts<'t>(e: &'t Expression, or: bool, into: &mut Vec<&'t Expression>) {
 pub fn covered(view: &TreeView<'_>, sink: &mut Sink<'_>) {
     for (stmt, _) in &view.scopes.statements {
         let Stmt::If(choice) = stmt else { continue };
-        let mut before: Vec<(&Expression, String)> = Vec::new();
+        let mut before: Vec<&Expression> = Vec::new();
         for (condition, _, _) in branches(choice) {
             let Some(condition) = condition else { continue };
             let mut needs = Vec::new();
             parts(condition, false, &mut needs);
             // A function may answer differently when it is asked again.
             let pure = !view.scopes.has_call(span(condition));
-            let found = before.iter().find(|(first, text)| {
+            let found = before.iter().find(|first| {
                 pure && needs.iter().any(|need| {
-                    *text == normal(*need)
-                        || comparison(first).zip(comparison(need)).is_some_and(|(a, b)| covers(&a, &b))
+                    same(view, span(**first), span(*need))
+                        || comparison(first).zip(comparison(need)).is_some_and(|(a, b)| covers(view, a, b))
                 })
             });
-            if let Some((first, _)) = found {
-                let same = normal(*first) == normal(condition);
+            if let Some(first) = found {
+                let same = same(view, span(*first), span(condition));
                 let (here, there) = (view.text(span(condition)), view.text(span(*first)));
                 let message = if same {
                     format!("`{here}` was asked before, so this branch is never taken")
@@ -270,7 +269,7 @@ pub fn covered(view: &TreeView<'_>, sink: &mut Sink<'_>) {
             let mut any = Vec::new();
             parts(condition, true, &mut any);
             if choice.binding().is_none() && pure {
-                before.extend(any.into_iter().map(|e| (e, normal(e))));
+                before.extend(any);
             }
         }
     }
@@ -287,12 +286,12 @@ pub fn repeated(view: &TreeView<'_>, sink: &mut Sink<'_>) {
         };
         let mut left = Vec::new();
         parts(lhs, or, &mut left);
-        let text = normal(plain(rhs));
+        let last = span(plain(rhs));
         // `x and #x > 0 and x or nil` gives the value of `x` back.
         if view.scopes.has_call(span(&**rhs)) || (!or && super::ast::is_value(rhs)) {
             continue;
         }
-        let Some(first) = left.into_iter().find(|l| normal(*l) == text) else { continue };
+        let Some(first) = left.into_iter().find(|l| same(view, span(*l), last)) else { continue };
         let word = if or { "or" } else { "and" };
         sink.raise(format!("`{}` stands twice in one chain of `{word}`", view.text(span(&**rhs))), |f| {
             f.at(view.source, span(&**rhs), "again")
@@ -310,7 +309,7 @@ pub fn constant(e: &Expression) -> Option<bool> {
         | Expression::TableConstructor(_)
         | Expression::Function(_) => Some(true),
         Expression::InterpolatedString(_) => Some(true),
-        Expression::Symbol(token) => match name(token).as_str() {
+        Expression::Symbol(token) => match &*word(token) {
             "true" => Some(true),
             "false" | "nil" => Some(false),
             _ => None,
@@ -447,7 +446,8 @@ fn leaves(view: &TreeView<'_>, block: &Block) -> bool {
 
 /// Whether a loop changes anything that its condition reads.
 fn changes(view: &TreeView<'_>, condition: &Expression, whole: Span) -> bool {
-    let names: BTreeSet<String> = condition.tokens().map(name).collect();
+    let words = || view.tree.words(span(condition));
+    let names: BTreeSet<&str> = words().collect();
     let inside = |at: Span| whole.start <= at.start && at.end <= whole.end;
     // A field, or what another function sees, may change without the loop's doing.
     let shared = |function: usize, uses: &[crate::lint::scopes::Use]| {
@@ -455,11 +455,11 @@ fn changes(view: &TreeView<'_>, condition: &Expression, whole: Span) -> bool {
     };
     let followed = matches!(plain(condition), Expression::Var(Var::Expression(_)));
     followed
-        || condition.tokens().any(|t| [".", "[", "#", ":"].contains(&name(t).as_str()))
-        || view.scopes.variables.iter().filter(|v| names.contains(&v.name)).any(|v| {
+        || words().any(|word| [".", "[", "#", ":"].contains(&word))
+        || view.scopes.variables.iter().filter(|v| names.contains(v.name)).any(|v| {
             shared(v.function, &v.uses)
                 || v.uses.iter().any(|u| u.how != How::Read && inside(u.span))
                 || inside(v.span)
         })
-        || view.scopes.globals.iter().any(|g| names.contains(&g.name))
+        || view.scopes.globals.iter().any(|g| names.contains(g.name))
 }

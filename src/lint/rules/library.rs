@@ -4,7 +4,7 @@
 use super::ast::{Arguments, Library, fix, global_callee, library, plain, whole_line};
 use super::signatures::{DEPRECATED, SIGNATURES, Signature};
 use crate::lint::{Sink, TreeView};
-use crate::syntax::walk::{name, span};
+use crate::syntax::walk::{self, name, span};
 use crate::text::Span;
 use full_moon::ast::{BinOp, Expression, Stmt, UnOp, Var};
 
@@ -16,7 +16,7 @@ fn kind(e: &Expression) -> Option<char> {
         Expression::String(_) | Expression::InterpolatedString(_) => Some('s'),
         Expression::TableConstructor(_) => Some('t'),
         Expression::Function(_) => Some('f'),
-        Expression::Symbol(token) => match name(token).as_str() {
+        Expression::Symbol(token) => match &*walk::word(token) {
             "true" | "false" => Some('b'),
             "nil" => Some('0'),
             _ => None,
@@ -102,7 +102,7 @@ fn arguments(view: &TreeView<'_>, called: &Library<'_>, signature: &Signature, s
     let open = match &called.arguments {
         Arguments::List(list) => match list.last() {
             Some(Expression::FunctionCall(_)) => true,
-            Some(Expression::Symbol(token)) => name(token) == "...",
+            Some(Expression::Symbol(token)) => walk::word(token) == "...",
             _ => false,
         },
         _ => false,

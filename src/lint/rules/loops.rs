@@ -4,7 +4,7 @@
 use super::ast::{Arguments, callee, plain};
 use super::flow::{Ends, block_ends, branches, breaks, constant, continues, first_line};
 use crate::lint::{Sink, TreeView};
-use crate::syntax::walk::{name, span};
+use crate::syntax::walk::{name, span, word};
 use crate::text::Span;
 use full_moon::ast::{Block, Expression, Stmt, Var};
 use full_moon::tokenizer::TokenReference;
@@ -156,7 +156,7 @@ fn goes_through(view: &TreeView<'_>, e: &Expression) -> bool {
             };
             let Arguments::List(given) = &callee.arguments else { return false };
             let named = |e: &&Expression| matches!(plain(e), Expression::Var(Var::Name(_)));
-            ["pairs", "ipairs"].contains(&name(callee.root).as_str())
+            ["pairs", "ipairs"].contains(&&*word(callee.root))
                 && callee.path == name(callee.root)
                 && given.len() == 1
                 && given.iter().all(named)

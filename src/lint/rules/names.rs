@@ -7,11 +7,10 @@ use crate::lint::scopes::{How, Variable};
 use crate::lint::{Role, Sink, TreeView};
 use crate::model::Level;
 use crate::model::finding::did_you_mean;
-use crate::syntax::walk::{Declared, Given, span};
+use crate::syntax::walk::{Declared, Given, first, span, word};
 use crate::text::Span;
 use full_moon::ast::{Expression, LocalAssignment, Stmt, Var};
-use full_moon::node::Node;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 /// Whether a global of this name is there, in a file of this role.
 fn is_known(name: &str, role: Role) -> bool {
@@ -27,7 +26,7 @@ fn is_known(name: &str, role: Role) -> bool {
 /// Whether the file changes what its globals are.
 fn has_own_globals(view: &TreeView<'_>) -> bool {
     let names = |name: &str| ["_ENV", "setfenv", "getfenv", "module"].contains(&name);
-    view.scopes.globals.iter().any(|g| names(&g.name)) || view.scopes.variables.iter().any(|v| names(&v.name))
+    view.scopes.globals.iter().any(|g| names(g.name)) || view.scopes.variables.iter().any(|v| names(v.name))
 }
 
 /// `undefined-name`: a global that nothing defines.
@@ -41,7 +40,7 @@ pub fn undefined(view: &TreeView<'_>, sink: &mut Sink<'_>) {
     const MOST_SUGGESTED: usize = 100;
     let mut suggested = BTreeSet::new();
     for global in view.scopes.globals.iter().filter(|g| g.at.how != How::Write) {
-        let name = global.name.as_str();
+        let name = global.name;
         if is_known(name, view.role) || defined.contains(name) {
             continue;
         }
@@ -60,7 +59,7 @@ pub fn undefined(view: &TreeView<'_>, sink: &mut Sink<'_>) {
         let visible = variables().filter(|v| v.function == 0 || v.function == global.at.function);
         let known = known::LIBRARY.iter().chain(&known::ENGINE).copied();
         let known = known.chain(if view.role == Role::Script { known::SCRIPT.to_vec() } else { Vec::new() });
-        let near = did_you_mean(name, visible.map(|v| v.name.as_str()).chain(known).filter(|n| *n != name));
+        let near = did_you_mean(name, visible.map(|v| v.name).chain(known).filter(|n| *n != name));
         let later = variables().find(|v| v.name == name);
         sink.raise(format!("nothing defines `{name}`"), |f| {
             let f = f.at(view.source, here, "read here");
@@ -89,10 +88,15 @@ fn undefined_elsewhere(view: &TreeView<'_>, defined: &BTreeSet<&str>, sink: &mut
     if has_own_globals(view) {
         return;
     }
-    let count = |name: &str| view.scopes.globals.iter().filter(|g| g.name == name).count();
+    let mut count: HashMap<&str, usize> = HashMap::new();
+    view.scopes.globals.iter().for_each(|g| *count.entry(g.name).or_default() += 1);
     for global in view.scopes.globals.iter().filter(|g| g.at.how == How::Read) {
-        let name = global.name.as_str();
-        if name.len() < 5 || is_known(name, view.role) || defined.contains(name) || count(name) > 1 {
+        let name = global.name;
+        if name.len() < 5
+            || is_known(name, view.role)
+            || defined.contains(name)
+            || count.get(name) != Some(&1)
+        {
             continue;
         }
         let library = known::LIBRARY.iter().copied();
@@ -106,12 +110,14 @@ fn undefined_elsewhere(view: &TreeView<'_>, defined: &BTreeSet<&str>, sink: &mut
 
 /// Whether one is the other with two letters exchanged, or one letter more, less or other.
 fn is_slip(name: &str, other: &str) -> bool {
-    name != other && did_you_mean(name, [other]).is_some() && name.len().abs_diff(other.len()) <= 1 && {
-        let (mut a, mut b): (Vec<char>, Vec<char>) = (name.chars().collect(), other.chars().collect());
-        a.sort_unstable();
-        b.sort_unstable();
-        a == b || a.len() != b.len()
+    if name == other || name.len().abs_diff(other.len()) > 1 {
+        return false;
     }
+    // Asked of every name: what takes time comes last.
+    let (mut a, mut b): (Vec<char>, Vec<char>) = (name.chars().collect(), other.chars().collect());
+    a.sort_unstable();
+    b.sort_unstable();
+    (a == b || a.len() != b.len()) && did_you_mean(name, [other]).is_some()
 }
 
 /// `implicit-global`: a name assigned without `local`.
@@ -121,15 +127,11 @@ pub fn implicit_global(view: &TreeView<'_>, sink: &mut Sink<'_>) {
     }
     let globals = &view.scopes.globals;
     let mut told = BTreeSet::new();
-    let reads: BTreeSet<&str> =
-        globals.iter().filter(|g| g.at.how != How::Write).map(|g| g.name.as_str()).collect();
-    let top: BTreeSet<&str> = globals
-        .iter()
-        .filter(|g| g.at.how == How::Write && g.at.function == 0)
-        .map(|g| g.name.as_str())
-        .collect();
+    let reads: BTreeSet<&str> = globals.iter().filter(|g| g.at.how != How::Write).map(|g| g.name).collect();
+    let top: BTreeSet<&str> =
+        globals.iter().filter(|g| g.at.how == How::Write && g.at.function == 0).map(|g| g.name).collect();
     for global in globals.iter().filter(|g| g.at.how == How::Write) {
-        let name = global.name.as_str();
+        let name = global.name;
         let read = reads.contains(name);
         let tell = match view.role {
             // Each tick has fresh globals: only one that nothing reads is a fault.
@@ -357,7 +359,7 @@ pub fn shadowed(view: &TreeView<'_>, sink: &mut Sink<'_>) {
     for v in view.scopes.variables.iter().filter(|v| !v.is_private()) {
         let itself = match v.given {
             // `local x = x` and `local x = x or 1` take the value over.
-            Given::Value(e) => e.tokens().next().is_some_and(|t| t.token().to_string() == v.name),
+            Given::Value(e) => first(e).is_some_and(|t| word(t) == v.name),
             _ => false,
         };
         if itself {
@@ -381,8 +383,7 @@ pub fn shadowed(view: &TreeView<'_>, sink: &mut Sink<'_>) {
                 });
             }
             None if view.role.is_ours()
-                && (known::LIBRARY.contains(&v.name.as_str())
-                    || known::ENGINE.contains(&v.name.as_str())) =>
+                && (known::LIBRARY.contains(&v.name) || known::ENGINE.contains(&v.name)) =>
             {
                 sink.raise(format!("this `{0}` hides the `{0}` of the library", v.name), |f| {
                     f.at(view.source, v.span, "").help("give it another name")
@@ -419,9 +420,10 @@ pub fn hidden_engine_name(view: &TreeView<'_>, sink: &mut Sink<'_>) {
         });
     };
     for v in view.scopes.variables.iter().filter(|v| v.function == 0) {
-        let itself = matches!(v.given, Given::Value(Expression::Var(Var::Name(token))) if token.token().to_string() == v.name);
+        let itself =
+            matches!(v.given, Given::Value(Expression::Var(Var::Name(token))) if word(token) == v.name);
         if v.how != Declared::Loop && !itself {
-            tell(&v.name, v.span, v.uses.iter().map(|u| u.span).collect());
+            tell(v.name, v.span, v.uses.iter().map(|u| u.span).collect());
         }
     }
     for global in view.scopes.globals.iter().filter(|g| g.at.how == How::Write) {
@@ -430,7 +432,7 @@ pub fn hidden_engine_name(view: &TreeView<'_>, sink: &mut Sink<'_>) {
             .globals
             .iter()
             .filter(|g| g.name == global.name && g.at.span.start > global.at.span.start);
-        tell(&global.name, global.at.span, later.map(|g| g.at.span).collect());
+        tell(global.name, global.at.span, later.map(|g| g.at.span).collect());
     }
 }
 
@@ -440,9 +442,7 @@ pub fn absent(view: &TreeView<'_>, sink: &mut Sink<'_>) {
         return;
     }
     let defined = view.scopes.defined();
-    for global in
-        view.scopes.globals.iter().filter(|g| g.at.how != How::Write && !defined.contains(g.name.as_str()))
-    {
+    for global in view.scopes.globals.iter().filter(|g| g.at.how != How::Write && !defined.contains(g.name)) {
         // The dotted name is read off the text: it may be called, passed on, or followed further.
         let from = global.at.span.start as usize;
         let rest = view.tree.text.get(from..).unwrap_or_default();

@@ -1,14 +1,14 @@
 //! What a policy may not do at a tick, and what makes it decide by chance. May import: `lint`'s own
 //! modules, `text`, `model`, `syntax`.
 
-use super::ast::{Arguments, callee, fix, global_callee, normal, plain};
+use super::ast::{Arguments, callee, fix, global_callee, plain};
 use super::known;
 use super::signatures::{CONTEXT, EFFECTS, EVENT};
 use crate::lint::scopes::{How, contains};
 use crate::lint::ticks::Part;
 use crate::lint::{Role, Sink, TreeView};
 use crate::model::finding::did_you_mean;
-use crate::syntax::walk::{Given, name, span};
+use crate::syntax::walk::{Given, name, span, word};
 use crate::text::Span;
 use full_moon::ast::{
     BinOp, Expression, Field, FunctionCall, GenericFor, LastStmt, Prefix, Stmt, Suffix, Var,
@@ -293,12 +293,12 @@ pub fn pairs_order(view: &TreeView<'_>, sink: &mut Sink<'_>) {
                     };
                     let Some(v) = view.scopes.variable(token) else { continue };
                     // A local of the loop, or one that the assignment or its condition compares with.
-                    if contains(whole, v.span) || guarded(&inside, &v.name, *here) {
+                    if contains(whole, v.span) || guarded(&inside, v.name, *here) {
                         continue;
                     }
                     let read: Vec<String> = value.tokens().map(name).collect();
                     let joins = read.contains(&"..".to_string());
-                    if uses(&|| read.clone()) && (joins || !read.contains(&v.name)) {
+                    if uses(&|| read.clone()) && (joins || !read.iter().any(|word| word == v.name)) {
                         let how = if joins {
                             "a text is joined in that order"
                         } else {
@@ -308,7 +308,7 @@ pub fn pairs_order(view: &TreeView<'_>, sink: &mut Sink<'_>) {
                     }
                 }
                 Stmt::CompoundAssignment(a)
-                    if normal(a.compound_operator()) == "..="
+                    if &*word(a.compound_operator().token()) == "..="
                         && uses(&|| a.rhs().tokens().map(name).collect()) =>
                 {
                     tell("a text is joined in that order", *here);
@@ -336,7 +336,7 @@ fn own_function(view: &TreeView<'_>, here: Span, whole: Span) -> bool {
 fn guarded(inside: &[(Span, &Stmt)], variable: &str, here: Span) -> bool {
     inside.iter().any(|(place, stmt)| match stmt {
         Stmt::If(choice) => {
-            contains(*place, here) && choice.condition().tokens().any(|t| name(t) == variable)
+            contains(*place, here) && choice.condition().tokens().any(|t| word(t) == variable)
         }
         _ => false,
     })
@@ -388,7 +388,7 @@ fn effects(view: &TreeView<'_>, sink: &mut Sink<'_>) {
         let second = view.scopes.functions.get(v.function).and_then(|f| f.parameters.get(1));
         let is_act = second.and_then(|p| view.scopes.variables.get(*p)).is_some_and(|p| p.span == v.span);
         if is_act && view.ticks.is_entry(v.function) && view.ticks.part(v.function) == Some(Part::Hook) {
-            effect(view, call, &v.name, sink);
+            effect(view, call, v.name, sink);
         }
     }
 }

@@ -1,17 +1,16 @@
 //! What the families language and sandbox say of ordinary modules, and keep to themselves.
 
-use crate::lint::{self, Role, TreeView};
-use crate::syntax::parse_with;
+use crate::lint::{self, Role, TreeView, Wanted};
+use crate::syntax::{Reading, parse_with};
 use crate::text::{LineIndex, Source};
 
 /// `rule:line` of each finding in a module that the engine does not run, notes left out.
 fn elsewhere(text: &str) -> Vec<String> {
     let source = Source::new("m.lua", text);
     let lines = LineIndex::new(text);
-    let (_, found) = parse_with(&source, |tree| {
-        let view = TreeView::new(&source, tree, false, false);
-        assert_eq!(view.role, Role::Other, "{text}");
-        lint::tree(&view)
+    let (_, found) = parse_with(&source, Reading::Whole, |tree| {
+        assert_eq!(TreeView::new(&source, tree, false, false).role, Role::Other, "{text}");
+        lint::tree(&source, tree, (false, false), &Wanted::all())
     });
     let found = found.unwrap_or_else(|| panic!("does not parse: {text}"));
     let serious = found.iter().filter(|f| f.level > crate::model::Level::Note);
@@ -174,7 +173,9 @@ fn a_file_of_any_shape_is_looked_at_in_time() {
         repeated("for i = 1, 2 do break end "),
     ] {
         let source = Source::new("m.lua", text);
-        let (_, found) = parse_with(&source, |tree| lint::tree(&TreeView::new(&source, tree, false, false)));
+        let (_, found) = parse_with(&source, Reading::Whole, |tree| {
+            lint::tree(&source, tree, (false, false), &Wanted::all())
+        });
         assert!(found.is_some());
     }
 }

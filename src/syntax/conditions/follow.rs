@@ -2,7 +2,7 @@
 
 use super::super::evaluate::text;
 use super::super::literal;
-use super::super::walk::{name, span};
+use super::super::walk::{name, span, word};
 use super::{Bound, Closure, Env, Names, at};
 use crate::model::expr::{Apply, Arithmetic, At, Export, Expr, Kind};
 use crate::model::script::Comparison;
@@ -187,7 +187,7 @@ impl<'a, 't> Follower<'a, 't> {
         }
         let expr = |kind| Value::Expr(Expr { at: place.clone(), kind });
         match e {
-            Expression::Number(token) => match literal::number(&token.token().to_string()) {
+            Expression::Number(token) => match literal::number(&word(token)) {
                 Some(number) => expr(Kind::Number(number)),
                 None => self.cannot(place, "a number of a kind that is not followed"),
             },
@@ -195,7 +195,7 @@ impl<'a, 't> Follower<'a, 't> {
                 Some(text) => Value::Text(text, place),
                 None => self.cannot(place, "a text is no number"),
             },
-            Expression::Symbol(token) => match token.token().to_string().as_str() {
+            Expression::Symbol(token) => match &*word(token) {
                 "nil" => expr(Kind::Nil),
                 "true" => expr(Kind::Bool(true)),
                 "false" => expr(Kind::Bool(false)),

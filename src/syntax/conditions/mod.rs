@@ -9,7 +9,7 @@
 mod follow;
 mod statements;
 
-use super::walk::{self, Declared, Given, Target, Visitor, name, span};
+use super::walk::{self, Declared, Given, Target, Visitor, name, span, word};
 use crate::model::expr::{At, Expr, Functions};
 use crate::text::{Source, Span};
 use follow::{Follower, Value};
@@ -186,7 +186,7 @@ impl<'t> Collector<'t> {
     fn given_function(&mut self, table: &'t TableConstructor) {
         for field in table.fields().iter() {
             let Field::NameKey { key, value, .. } = field else { continue };
-            let is_function = matches!(name(key).as_str(), "when" | "activation" | "failover");
+            let is_function = matches!(&*word(key), "when" | "activation" | "failover");
             if is_function && !matches!(&**value, Expression::Function(_)) {
                 self.found.push((span(value), Bound::Later(value, self.env.clone())));
             }
@@ -246,10 +246,10 @@ impl<'t> Visitor<'t> for Collector<'t> {
     fn call(&mut self, call: &'t FunctionCall) {
         let Prefix::Name(root) = call.prefix() else { return };
         let suffixes: Vec<&Suffix> = call.suffixes().collect();
-        if name(root) == "table"
+        if word(root) == "table"
             && let [Suffix::Index(Index::Dot { name: field, .. }), Suffix::Call(Call::AnonymousCall(args))] =
                 suffixes.as_slice()
-            && name(field) == "freeze"
+            && word(field) == "freeze"
             && let FunctionArgs::Parentheses { arguments, .. } = &**args
             && let Some(Expression::Var(Var::Name(token))) = arguments.iter().next()
         {

@@ -1,6 +1,6 @@
 //! Follows the statements of a function. May import: `text`, `model`.
 
-use super::super::walk::{name, span};
+use super::super::walk::{name, span, word};
 use super::follow::{Follower, Value};
 use super::{Bound, Closure, Env, at};
 use crate::model::expr::{At, Expr, Kind};
@@ -153,7 +153,7 @@ impl<'t> Follower<'_, 't> {
 
 /// Whether a call does nothing but say something.
 fn prints(call: &FunctionCall) -> bool {
-    matches!(call.prefix(), Prefix::Name(token) if name(token) == "print") && call.suffixes().count() == 1
+    matches!(call.prefix(), Prefix::Name(token) if word(token) == "print") && call.suffixes().count() == 1
 }
 
 /// Whether a block may do more than go on to what follows it.
