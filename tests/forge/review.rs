@@ -110,6 +110,18 @@ fn a_dry_run_needs_no_network_and_no_token() {
 }
 
 #[test]
+fn a_proxy_that_the_environment_names_is_gone_through() {
+    let site = site();
+    let proxy = site.world.address.clone();
+    let behind = [
+        ("GITHUB_API_URL", "http://127.0.0.1:1"),
+        ("GITHUB_GRAPHQL_URL", "http://127.0.0.1:1/graphql"),
+        ("http_proxy", proxy.as_str()),
+    ];
+    site.review_with(&[], &behind).expect(1).says("reviewed: 3 writes");
+}
+
+#[test]
 fn filters_scopes_and_levels_are_kept_to() {
     let far = policy("web", 40, "goal = 0.6\n\n\n\n\n\n\n\n\n\n\n");
     let site = Site::new(&[("web.lua", &far)], &[("web.lua", &far.replace("max = 40", "max = 39"))]);

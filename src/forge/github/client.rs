@@ -54,6 +54,9 @@ impl Access {
     }
 }
 
+/// Longest time to connect.
+const CONNECTING: Duration = Duration::from_secs(10);
+
 /// A connection for one repository.
 pub struct Client {
     runtime: tokio::runtime::Runtime,
@@ -350,5 +353,14 @@ fn crab(address: &str, credentials: Credentials<'_>) -> Result<Octocrab, Failed>
                 .map_err(|_| wrong("the App's private key is no RSA key in PEM".into()))?;
         }
     }
-    builder.build().map_err(no_client)
+    // Where another part of the process installed a provider already, that one serves as well.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    // octocrab's own knows no proxy, and pipelines behind one name it in the environment.
+    let client = reqwest::Client::builder()
+        .connect_timeout(CONNECTING)
+        // A token goes where it was meant to go.
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .map_err(|e| wrong(format!("no client could be made: {}", causes(&e))))?;
+    builder.build_with_reqwest(client).map_err(no_client)
 }
