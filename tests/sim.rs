@@ -1012,7 +1012,7 @@ expect:
     9:15 "0.9y3" `series.cpu`: `0.9y3` is no number | write a number such as 0.75 or 1200; leave the cell empty where there is no value
     10:17 "true" `series.rps.a` is a boolean, but a number was expected | write a number
     11:13 "2.5x3" `series.replicas`: 2.5 is no number of replicas | replicas are whole and not negative; an average over time is not a count
-    13:11 "5 minutes" `expect[1].at`: "5 minutes": the unit " minutes" is not known; units are d, h, m, s, ms | write 15s, 5m or 1h30m
+    13:11 "5 minutes" `expect[1].at`: "5 minutes": the unit " minutes" is not known; units are d, h, m, s, ms; write "5m" | write 15s, 5m or 1h30m
     14:5 "{ replicas: 3 }" `expect[2]` has no `at` | add it: `at: 5m`
     15:5 "{ at: 5m }" `expect[3]` expects nothing | write what is expected: { at: 5m, replicas: 3 } or { at: 5m, event: scale_out }
     16:11 "10m..5m" `expect[4].at` ends before it begins | write 5m..10m

@@ -14,7 +14,9 @@ pub fn run(args: &Rules, terminal: &Terminal) -> Outcome {
     }
     let own = own()?;
     let text = match args.format {
-        RulesFormat::Text => pages::list(&own, &terminal.layout(false, false)),
+        RulesFormat::Text => {
+            pages::list(&own, terminal.watched().then(|| terminal.layout(false, false)).as_ref())
+        }
         RulesFormat::Json => pages::json(&own),
         RulesFormat::Markdown => pages::markdown(&own),
     };

@@ -42,6 +42,11 @@ impl Terminal {
         self.width
     }
 
+    /// Whether standard output is a terminal.
+    pub fn watched(&self) -> bool {
+        io::stdout().is_terminal()
+    }
+
     /// How reports are laid out.
     pub fn layout(&self, ascii: bool, all_events: bool) -> Layout {
         let charset = if ascii { Charset::Ascii } else { Charset::Unicode };

@@ -96,9 +96,13 @@ pub struct DurationError(pub String);
 pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
     const UNITS: [(&str, i64); 5] =
         [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)];
-    let fail = |why: String| Err(DurationError(why));
+    // Where it is plain what was meant, that is what to write.
+    let fail = |why: String| {
+        let instead = meant(text).map_or_else(String::new, |meant| format!("; write \"{meant}\""));
+        Err(DurationError(format!("\"{text}\"{why}{instead}")))
+    };
     if text.is_empty() {
-        return fail("an empty text is no duration; write \"90s\", \"5m\" or \"1h30m\"".into());
+        return Err(DurationError("an empty text is no duration; write \"90s\", \"5m\" or \"1h30m\"".into()));
     }
     let mut rest = text;
     let mut total: i64 = 0;
@@ -107,40 +111,75 @@ pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
         let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
         if digits == 0 {
             return fail(format!(
-                "\"{text}\" is no duration: a whole number and a unit (d, h, m, s, ms) were expected at \"{rest}\""
+                " is no duration: a whole number and a unit (d, h, m, s, ms) were expected at \"{rest}\""
             ));
         }
-        let Ok(number) = rest[..digits].parse::<i64>() else {
-            return fail(format!("\"{text}\" is too long a duration"));
-        };
+        let Ok(number) = rest[..digits].parse::<i64>() else { return fail(" is too long a duration".into()) };
         rest = &rest[digits..];
         let letters = rest.bytes().take_while(|b| !b.is_ascii_digit()).count();
         let (unit, after) = rest.split_at(letters);
         let Some(at) = UNITS.iter().position(|(name, _)| *name == unit) else {
-            let why = match unit {
-                "" => format!("\"{text}\" has no unit: write \"{text}s\" for seconds, or the number alone"),
-                "M" | "mo" | "y" | "w" => {
-                    format!("\"{text}\": the unit \"{unit}\" is not known; a week is \"7d\"")
-                }
-                u if u.starts_with('.') => {
-                    format!("\"{text}\": fractions are not written so; 1.5h is \"1h30m\"")
-                }
-                _ => format!("\"{text}\": the unit \"{unit}\" is not known; units are d, h, m, s, ms"),
-            };
-            return fail(why);
+            return fail(match unit {
+                "" => format!(" has no unit: write \"{text}s\" for seconds, or the number alone"),
+                u if u.starts_with('.') => ": a duration is of whole numbers".into(),
+                _ => format!(": the unit \"{unit}\" is not known; units are d, h, m, s, ms"),
+            });
         };
         if at < next_unit {
-            return fail(format!("\"{text}\": units go from large to small, each once, as in \"1h30m\""));
+            return fail(": units go from large to small, each once, as in \"1h30m\"".into());
         }
         next_unit = at + 1;
         total = match number.checked_mul(UNITS[at].1).and_then(|ms| total.checked_add(ms)) {
-            // A thousand years; anything longer is a slip, and would overflow instants.
-            Some(total) if total <= 31_557_600_000_000 => total,
-            _ => return fail(format!("\"{text}\" is too long a duration")),
+            Some(total) if total <= LONGEST => total,
+            _ => return fail(" is too long a duration".into()),
         };
         rest = after;
     }
     Ok(Duration(total))
+}
+
+/// A thousand years in milliseconds; anything longer is a slip, and would overflow instants.
+const LONGEST: i64 = 31_557_600_000_000;
+
+/// Units as people write them elsewhere, and their milliseconds.
+const LOOSE_UNITS: [(&[&str], i64); 6] = [
+    (&["w", "wk", "week", "weeks"], 604_800_000),
+    (&["d", "day", "days"], 86_400_000),
+    (&["h", "hr", "hrs", "hour", "hours"], 3_600_000),
+    (&["m", "min", "mins", "minute", "minutes"], 60_000),
+    (&["s", "sec", "secs", "second", "seconds"], 1000),
+    (&["ms", "msec", "millis", "millisecond", "milliseconds"], 1),
+];
+
+/// What was meant by a text that is no duration: one with fractions, blanks, longer names of units,
+/// or units in another order. `None` where that is not plain.
+fn meant(text: &str) -> Option<Duration> {
+    let mut rest = text.trim();
+    let mut total: i64 = 0;
+    let mut seen = Vec::new();
+    while !rest.is_empty() {
+        let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
+        let (number, after) = rest.split_at(end);
+        let after = after.trim_start();
+        let end = after.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(after.len());
+        let (unit, after) = after.split_at(end);
+        let name = if unit.len() > 1 { unit.to_ascii_lowercase() } else { unit.to_owned() };
+        let at = LOOSE_UNITS.iter().position(|(names, _)| names.contains(&name.as_str()))?;
+        if seen.contains(&at) {
+            return None;
+        }
+        seen.push(at);
+        let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+        let digits = format!("{whole}{fraction}").parse::<i64>().ok()?;
+        let scale = 10_i64.checked_pow(u32::try_from(fraction.len()).ok()?)?;
+        let scaled = digits.checked_mul(LOOSE_UNITS.get(at)?.1)?;
+        if scaled % scale != 0 {
+            return None;
+        }
+        total = total.checked_add(scaled / scale)?;
+        rest = after.trim_start();
+    }
+    (!seen.is_empty() && total <= LONGEST).then_some(Duration(total))
 }
 
 #[cfg(test)]
@@ -164,9 +203,17 @@ mod tests {
         for (text, part) in [
             ("", "empty"),
             ("5", "no unit"),
-            ("1.5h", "1h30m"),
+            ("1.5h", "whole numbers; write \"1h30m\""),
+            ("1.5m", "whole numbers; write \"1m30s\""),
+            ("0.25s", "write \"250ms\""),
+            (".5h", "write \"30m\""),
+            ("1h1.5m", "write \"1h1m30s\""),
+            ("5 m", "write \"5m\""),
+            ("1 hour 30 min", "write \"1h30m\""),
+            ("10MIN", "write \"10m\""),
+            ("1.5w", "write \"10d12h\""),
             ("5x", "units are"),
-            ("1m1h", "large to small"),
+            ("1m1h", "large to small, each once, as in \"1h30m\"; write \"1h1m\""),
             ("5m5m", "each once"),
             ("-5m", "whole number"),
             ("1w", "7d"),
@@ -175,6 +222,20 @@ mod tests {
         ] {
             let error = parse_duration(text).expect_err(text).to_string();
             assert!(error.contains(part), "{text}: {error}");
+        }
+        // Where it is not plain what was meant, nothing is suggested.
+        for text in ["5M", "1y", "1mo", "0.0001s", "5m5m", "1.2.3s", "-5m", "m", "5x", "9999999d"] {
+            let error = parse_duration(text).expect_err(text).to_string();
+            assert!(!error.contains("; write"), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn what_is_suggested_is_a_duration() {
+        for text in ["1.5m", "2.25d", "1 hour", "0.001s", "30s1h"] {
+            let error = parse_duration(text).expect_err(text).to_string();
+            let (_, write) = error.rsplit_once("write \"").expect(text);
+            assert!(parse_duration(write.trim_end_matches('"')).is_ok(), "{error}");
         }
     }
 }

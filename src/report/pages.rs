@@ -32,6 +32,13 @@ fn since(page: &Page<'_>) -> String {
     if page.since.is_empty() { String::new() } else { format!(", since {}", page.since) }
 }
 
+/// Fewer columns than this beside the names of rules are too few for a sentence.
+const NARROW: usize = 40;
+
+/// Lines that are shown of the beginning of a long recording, and of its end.
+const HEAD: usize = 7;
+const TAIL: usize = 2;
+
 /// A page for a terminal: colours as ANSI sequences, text wrapped to the width.
 pub fn page(id: &str, page: &Page<'_>, layout: &Layout) -> String {
     let mut out = format!("{}  {}", Tone::Strong.paint(id), toned(page.level));
@@ -43,21 +50,25 @@ pub fn page(id: &str, page: &Page<'_>, layout: &Layout) -> String {
     out.push_str(&Tone::Dim.paint(&format!(", {}{}{with}", page.tags.join(", "), since(page))));
     out.push_str("\n\n");
     let mut paragraph = String::new();
-    let mut code = false;
+    let mut code: Option<(&str, Vec<&str>)> = None;
     for line in page.body.lines().chain([""]) {
         if let Some(language) = line.strip_prefix("```") {
-            flow(&mut out, &mut paragraph, layout);
-            code = !code;
+            flow(&mut out, &mut paragraph, layout.columns());
+            if let Some((language, lines)) = code.take() {
+                block(&mut out, language, &lines);
+                continue;
+            }
+            code = Some((language.split(' ').next().unwrap_or_default(), Vec::new()));
             if let Some((_, name)) = language.split_once(' ') {
                 out.push_str(&format!("    {}\n", Tone::Dim.paint(name)));
             }
-        } else if code {
-            out.push_str(&coded(line));
+        } else if let Some((_, lines)) = &mut code {
+            lines.push(line);
         } else if let Some(heading) = line.strip_prefix("## ") {
-            flow(&mut out, &mut paragraph, layout);
+            flow(&mut out, &mut paragraph, layout.columns());
             out.push_str(&format!("{}\n", Tone::Strong.paint(heading)));
         } else if line.trim().is_empty() {
-            flow(&mut out, &mut paragraph, layout);
+            flow(&mut out, &mut paragraph, layout.columns());
             if !out.ends_with("\n\n") {
                 out.push('\n');
             }
@@ -91,11 +102,35 @@ fn coded(line: &str) -> String {
     format!("{}\n", text.trim_end())
 }
 
+/// Writes an example. Of a long recording the beginning and the end are shown, and what is marked.
+fn block(out: &mut String, language: &str, lines: &[&str]) {
+    let data = ["csv", "json", "jsonl", "text"].contains(&language);
+    let middle = match data && lines.len() > HEAD + TAIL + 1 {
+        true => HEAD..lines.len() - TAIL,
+        false => 0..0,
+    };
+    let mut left = 0;
+    for (at, line) in lines.iter().enumerate() {
+        let marked = line.ends_with("-- !") || line.ends_with("# !");
+        if middle.contains(&at) && !marked {
+            left += 1;
+        }
+        if left > 0 && (!middle.contains(&at) || marked) {
+            let s = if left == 1 { "" } else { "s" };
+            out.push_str(&format!("    {}\n", Tone::Dim.paint(&format!("\u{2026} {left} line{s} more"))));
+            left = 0;
+        }
+        if !middle.contains(&at) || marked {
+            out.push_str(&coded(line));
+        }
+    }
+}
+
 /// Writes a paragraph, wrapped.
-fn flow(out: &mut String, paragraph: &mut String, layout: &Layout) {
+fn flow(out: &mut String, paragraph: &mut String, columns: usize) {
     let mut column = 0;
     for word in paragraph.split_whitespace() {
-        if column > 0 && column + 1 + width(word) > layout.columns() {
+        if column > 0 && column + 1 + width(word) > columns {
             out.push('\n');
             column = 0;
         }
@@ -162,8 +197,9 @@ fn each(own: &[Own], see: &mut dyn FnMut(&str, &Page<'_>)) {
     }
 }
 
-/// A line a rule, by family.
-pub fn list(own: &[Own], layout: &Layout) -> String {
+/// The rules by family: where somebody looks, with the first sentence of why each is there, wrapped to
+/// the width; else (`layout` is none) a line a rule, with all of it.
+pub fn list(own: &[Own], layout: Option<&Layout>) -> String {
     /// Identifier, level and why of a rule.
     type Line = (String, Level, String);
     let mut families: Vec<(String, Vec<Line>)> = Vec::new();
@@ -182,29 +218,31 @@ pub fn list(own: &[Own], layout: &Layout) -> String {
     for (family, rules) in families {
         out.push_str(&format!("{}\n", Tone::Strong.paint(&family)));
         for (id, given, why) in rules {
-            let room = layout.columns().saturating_sub(widest + 13);
             let pad = " ".repeat(widest - width(&id));
             let level = format!("{}{}", toned(given), " ".repeat(9 - level(given).len()));
-            out.push_str(&format!("  {id}{pad}  {level}{}\n", short(&why, room)));
+            out.push_str(&format!("  {id}{pad}  {level}"));
+            let why = why.split_whitespace().collect::<Vec<_>>().join(" ");
+            let Some(layout) = layout else {
+                out.push_str(&format!("{why}\n"));
+                continue;
+            };
+            let columns = layout.columns();
+            let beside = widest + 13;
+            // Where there is little room beside the names, it stands under them.
+            let indent = if columns < beside + NARROW { 6 } else { beside };
+            if indent < beside {
+                out.push('\n');
+            }
+            let first = why.split_once(". ").map_or(&*why, |(first, _)| first);
+            let mut wrapped = String::new();
+            flow(&mut wrapped, &mut first.trim_end_matches('.').to_owned(), columns - indent);
+            for (at, line) in wrapped.lines().enumerate() {
+                let indent = if at == 0 && indent == beside { 0 } else { indent };
+                out.push_str(&format!("{}{line}\n", " ".repeat(indent)));
+            }
         }
     }
     out
-}
-
-/// The beginning of a text, as much as there is room for.
-fn short(text: &str, room: usize) -> String {
-    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    if width(&text) <= room {
-        return text;
-    }
-    let mut kept = String::new();
-    for c in text.chars() {
-        if width(&kept) + 2 > room {
-            break;
-        }
-        kept.push(c);
-    }
-    format!("{}\u{2026}", kept.trim_end())
 }
 
 /// All rules as JSON, version 1; ends with a line end.
@@ -240,4 +278,47 @@ pub fn markdown(own: &[Own]) -> String {
         ));
     });
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lint::rules::rule;
+    use crate::report::Charset;
+
+    fn layout(width: usize) -> Layout {
+        Layout { width, charset: Charset::Unicode, all_events: false }
+    }
+
+    fn plain(text: &str) -> String {
+        anstream::adapter::strip_str(text).to_string()
+    }
+
+    #[test]
+    fn a_list_that_is_piped_has_a_line_a_rule_and_all_of_it() {
+        let text = plain(&list(&[], None));
+        for rule in &RULES {
+            let why = rule.page().unwrap().why.split_whitespace().collect::<Vec<_>>().join(" ");
+            let line = text.lines().find(|line| line.split_whitespace().next() == Some(rule.id)).unwrap();
+            assert!(line.ends_with(&why), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_list_on_a_terminal_keeps_to_its_width_and_keeps_whole_sentences() {
+        for columns in [40, 80, 160] {
+            let text = plain(&list(&[], Some(&layout(columns))));
+            let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+            assert!(text.lines().all(|line| width(line) <= columns.max(45)), "{columns}:\n{text}");
+            assert!(words.contains("The count goes one way and back within ten minutes, at least three times within an hour of a recording"));
+        }
+    }
+
+    #[test]
+    fn of_a_long_recording_the_ends_are_shown() {
+        let rule = rule("flapping").unwrap();
+        let text = plain(&page(rule.id, rule.page().unwrap(), &layout(100)));
+        assert!(text.contains("time,rps,replicas\n") && text.contains("10:59:00Z,100,4\n"), "{text}");
+        assert!(text.contains("\u{2026} 52 lines more\n") && text.lines().count() < 60, "{text}");
+    }
 }

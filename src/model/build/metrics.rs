@@ -124,8 +124,8 @@ impl<'a> Metrics<'a> {
             b.error(
                 "per-required",
                 place,
-                format!("{by} `{name}`, which does not say what it is an aggregate of"),
-                "write per = \"replica\" for an average over replicas (it falls as replicas are added), per = \"total\" for a sum over all of them; a wrong guess runs away",
+                format!("{by} `{name}`, which does not say whether it is an average over replicas or a sum"),
+                "write per = \"replica\" for an average over replicas (it falls as replicas are added), per = \"total\" for a sum over all of them; guessed wrong, the count would run away",
             );
             b.label("used here");
             b.also(&declared.at.place, format!("`{name}` is declared here without `per`"));
