@@ -2,6 +2,8 @@
 //! takes, and what it makes of files that are no good.
 #![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "using/formats.rs"]
+mod formats;
 mod support;
 
 use proptest::prelude::*;
