@@ -3,8 +3,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
+#[path = "config/exclude.rs"]
+mod exclude;
 #[path = "config/schema.rs"]
 mod schema;
+mod support;
 
 use luascale::catalogue::Table;
 use luascale::config::{Config, FailOn, SampleFile, Secret, parse};

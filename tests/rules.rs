@@ -6,8 +6,9 @@
 
 use luascale::catalogue::{Signal, Table};
 use luascale::change::meaning::{self, Version};
+use luascale::cli::guards::{Stated, guards};
 use luascale::config;
-use luascale::lint::changed::{ChangeView, ChangedPolicy};
+use luascale::lint::changed::{Budget, ChangeView, ChangedPolicy, Moved, ceiling};
 use luascale::lint::examples::{Example, MAIN, examples, unmarked};
 use luascale::lint::online::{DeclaredSecret, OnlineFacts, OnlineView};
 use luascale::lint::page::{FixKind, Page};
@@ -154,9 +155,20 @@ fn changed(files: &[Source]) -> Vec<Finding> {
     let changes = studied.as_ref().map(|((p, c), (q, d))| {
         meaning::compare(Version { policy: p, code: c }, Version { policy: q, code: d })
     });
-    let guards = |source: &Source| luascale::cli::changed::guards(&config::parse(source).0, source);
+    let guards = |source: &Source| {
+        let config = config::parse(source).0;
+        guards(&[Stated { config: &config, source, folder: Path::new("") }], None).unwrap()
+    };
     let settings = named("before.yaml").zip(named("luascale.yaml")).map(|(a, b)| (guards(a), guards(b)));
+    let budget = settings.as_ref().and_then(|(before, _)| before.budget.as_ref());
+    let budget = budget.zip(studied.as_ref()).zip(pair).map(|((most, ((old, _), (new, _))), (_, after))| {
+        let version = Some((new, after));
+        let (before, now) = (ceiling(old), ceiling(new));
+        let moved = vec![Moved { name: &new.name.value, before, after: now, version }];
+        Budget { most: most.value, said: "luascale.yaml".into(), moved }
+    });
     let mut view = ChangeView::default();
+    view.budgets.extend(&budget);
     if let (Some((before, after)), Some(((old, _), (new, _))), Some(changes)) = (pair, &studied, &changes) {
         view.policies.push(ChangedPolicy { policy: new, source: after, before: old, changes });
         view.files.push((Some(before), after));
@@ -366,13 +378,18 @@ fn rust_files(folder: &Path, out: &mut Vec<PathBuf>) {
 const NO_RULE: &[&str] = &[
     "allow-file",
     "cert-authority",
+    "check-runs",
     "co-authored-by",
     "dry-run",
     "none-ready",
     "replica-hours",
+    "retry-after",
     "under-provisioned",
     "valid-after",
     "valid-before",
+    "x-github-api-version",
+    "x-ratelimit-remaining",
+    "x-ratelimit-reset",
 ];
 
 /// Every text in kebab case of the sources, tests and the linter's own rules aside, and where:

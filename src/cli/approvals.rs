@@ -253,13 +253,7 @@ pub fn governed(repo: &Repo, said: &Configuration, commit: Oid) -> Result<Govern
 
 /// Whose reviews count, in the words that a target keeps.
 pub fn reviewed(approval: &config::Approval) -> Option<String> {
-    let github = approval.github.as_ref()?;
-    let of = github.repository.as_ref().map_or("its own repository", |name| name.value.as_str());
-    let mut words = format!("GitHub, {of}, check `{}` of app {}", github.check, github.app);
-    if let Some(environment) = &github.environment {
-        words.push_str(&format!(", environment {}", environment.value));
-    }
-    Some(words)
+    approval.github.as_ref().map(config::GitHub::words)
 }
 
 /// A signer as the target keeps it: under another name, a key is another signer.

@@ -143,7 +143,7 @@ pub struct Check {
     #[arg(long, value_name = "FILE", help_heading = "Rules")]
     pub baseline: Option<PathBuf>,
     /// Take what was cured out of the baseline; where there is none yet, write one of all findings
-    #[arg(long, help_heading = "Rules")]
+    #[arg(long, conflicts_with = "diff", help_heading = "Rules")]
     pub update_baseline: bool,
     /// Ask the servers that policies name too, reading only: Prometheus for their queries, Kubernetes
     /// (KUBECONFIG) for their targets
@@ -164,6 +164,9 @@ pub struct Check {
     /// Check standard input, as the one PATH (which need not be there)
     #[arg(long, conflicts_with = "fix", requires = "paths", help_heading = "Input")]
     pub stdin: bool,
+    /// Leave out what luascale.yaml excludes also where it is named here, as pre-commit names files
+    #[arg(long, help_heading = "Input")]
+    pub force_exclude: bool,
     /// Print how often each rule was broken, most often first, instead of the findings
     #[arg(long, help_heading = "Output")]
     pub statistics: bool,

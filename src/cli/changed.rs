@@ -6,21 +6,24 @@
     reason = "files of the disk are known by their paths in the repository"
 )]
 
+use super::args;
 use super::compare::{Comparison, Options, compare};
 use super::configuration::Configuration;
 use super::failure::Failure;
 use super::files;
-use super::layers::{Layer, Layers};
+use super::guards::{Side, grouped};
+use super::known::Kept;
+use super::layers::Layers;
 use super::organisation;
-use super::project::Project;
-use crate::config::{Config, FailOn};
-use crate::git::{self, Repo};
-use crate::lint::changed::{ChangeView, ChangedPolicy, Guards, LostRule, changed};
-use crate::lint::{Checked, rules};
+use super::project::{Project, parent};
+use super::weakened::{self, Weakened, weakened};
+use crate::git::{self, Range, Repo};
+use crate::lint::Checked;
+use crate::lint::changed::{LostRule, Place};
 use crate::lua::Limits;
 use crate::model::Finding;
 use crate::model::organisation::OrgRule;
-use crate::text::{LineIndex, Source, Span};
+use crate::text::{Source, Span};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -30,9 +33,7 @@ pub struct Changed {
     /// The work tree, with every link followed.
     root: PathBuf,
     repo: Repo,
-    /// What it starts from, and what that is called.
-    base: Option<git::Oid>,
-    label: String,
+    range: Range,
 }
 
 /// How projects are held against a base.
@@ -67,24 +68,79 @@ impl Changed {
         let folder = repo.folder();
         let root = std::fs::canonicalize(folder)
             .map_err(|e| Failure::environment(format!("cannot enter {}: {e}", files::shown(folder))))?;
-        let (base, label) = (start.commit(), range.before_label);
-        Ok(Changed { comparison, root, repo, base, label })
+        Ok(Changed { comparison, root, repo, range })
     }
 
     /// The path of a file of the disk in the repository.
-    fn path(&self, file: &Path) -> Option<PathBuf> {
+    pub fn path(&self, file: &Path) -> Option<PathBuf> {
         Some(std::fs::canonicalize(file).ok()?.strip_prefix(&self.root).ok()?.to_path_buf())
     }
 
-    /// Leaves the files that the change touches.
-    pub fn restrict(&self, projects: &mut [Project]) {
-        for project in projects {
-            project
-                .files
-                .retain(|file| self.path(file).is_some_and(|path| self.comparison.touched.contains(&path)));
+    /// Leaves the files that the change touches. Those that stood under another luascale.yaml before it
+    /// become projects of their own, so that each is judged by the one that it stood under.
+    ///
+    /// # Errors
+    /// Where the repository cannot be read.
+    pub fn restrict(&self, projects: &mut Vec<Project>) -> Result<(), Failure> {
+        let snapshot = self.repo.snapshot(&self.range.before)?;
+        let side = Side::of(&snapshot);
+        let mut parted = Vec::new();
+        for mut project in projects.drain(..) {
+            let touched = |path: PathBuf| self.comparison.touched.contains(&path);
+            project.files.retain(|file| self.path(file).is_some_and(touched));
             // What the rest of the project is, is not looked at.
             project.whole = false;
+            let groups = grouped(&side, &project.files, &|file| self.path(file));
+            let mut parts: Vec<Project> = groups
+                .into_values()
+                .map(|files| project.part(files.into_iter().cloned().collect()))
+                .collect();
+            if parts.is_empty() {
+                parts.push(project);
+            }
+            parted.extend(parts);
         }
+        *projects = parted;
+        Ok(())
+    }
+
+    /// The baseline of a project, as it was before the change: one that grows with the change would
+    /// know all that the change brings. One outside of the repository is read as it is.
+    ///
+    /// # Errors
+    /// Where the repository cannot be read.
+    pub fn baseline(&self, project: &Project, args: &args::Check) -> Result<Option<Kept>, Failure> {
+        let given = args.baseline.as_ref().map(|path| (path, self.path_to_be(path)));
+        let path = match given {
+            Some((path, None)) => return Ok(Some(Kept::of_disk(path.clone()))),
+            Some((path, Some(there))) => {
+                let added = self.comparison.files.iter().any(|file| {
+                    file.before.is_none() && file.after.as_ref().is_some_and(|p| git::to_path(p) == there)
+                });
+                let snapshot = self.repo.snapshot(&self.range.before)?;
+                if !added && snapshot.entry(&git::from_path(&there))?.is_none() {
+                    return Ok(Some(Kept::of_disk(path.clone())));
+                }
+                there
+            }
+            None => {
+                let own = project.in_force().nearest(|layer| layer.config.lint.baseline.as_ref());
+                let Some((layer, path)) = own else { return Ok(None) };
+                let folder = &layer.root.folder;
+                // Without a configuration of the base it is that of the work tree that counts.
+                let folder = if project.base.is_some() { Some(folder.clone()) } else { self.path(folder) };
+                let Some(folder) = folder else { return Ok(None) };
+                folder.join(&path.value)
+            }
+        };
+        let snapshot = self.repo.snapshot(&self.range.before)?;
+        Ok(Some(Kept::at(&snapshot, &path, &self.range.before_label)?))
+    }
+
+    /// The path in the repository of a file of the disk that need not be there.
+    fn path_to_be(&self, file: &Path) -> Option<PathBuf> {
+        let folder = self.path(parent(file))?;
+        Some(folder.join(file.file_name()?))
     }
 
     /// Has each project judged by the configuration and the organisation's rules of the base, so
@@ -103,7 +159,9 @@ impl Changed {
         let mut held = Held::default();
         let mut differ = false;
         for (at, (project, own)) in projects.iter_mut().zip(own).enumerate() {
-            let base = self.base.zip(self.path(&project.root.folder));
+            // All files of a project stood under the same luascale.yaml.
+            let folder = project.files.first().map_or(&*project.root.folder, |file| parent(file));
+            let base = self.range.before.commit().zip(self.path(folder));
             let base = match base.map(|(base, folder)| Configuration::at(&self.repo, base, &folder)) {
                 Some(Ok(base)) => base,
                 Some(Err(failure)) => {
@@ -120,7 +178,8 @@ impl Changed {
                 }
             };
             let there = organisation::declared(binary, &base.rules)?.rules;
-            held.lost.extend(lost(project, &there, own).into_iter().map(|lost| (at, lost)));
+            let lost = weakened::lost(&there, own, &|now| place_of(project, now));
+            held.lost.extend(lost.into_iter().map(|lost| (at, lost)));
             let said = |layers: &Layers| -> Vec<Option<String>> {
                 layers.sources().map(crate::config::digest).collect()
             };
@@ -133,27 +192,44 @@ impl Changed {
         if differ {
             held.notes.push(format!(
                 "luascale.yaml or the rules that it names differ from {}, and what is there is what a change is judged by",
-                self.label
+                self.range.before_label
             ));
         }
         Ok(held)
     }
 
     /// Adds what the change itself is found to weaken to the files of a check.
-    pub fn judge(&self, projects: &[Project], lost: &[(usize, LostRule)], checked: &mut [Vec<Checked>]) {
+    ///
+    /// # Errors
+    /// Where the repository cannot be read.
+    pub fn judge(
+        &self,
+        args: &args::Check,
+        projects: &[Project],
+        lost: &[(usize, LostRule)],
+        checked: &mut [Vec<Checked>],
+    ) -> Result<(), Failure> {
         for (at, lost) in lost {
-            let (findings, sources) = lost_findings(std::slice::from_ref(lost));
+            let findings = weakened::told(std::slice::from_ref(lost)).into_iter();
             if let Some(files) = checked.get_mut(*at) {
-                let source = sources.first();
-                files.extend(findings.into_iter().map(|finding| Checked::said(finding, source.cloned())));
+                files.extend(findings.map(|finding| Checked::said(finding, Some(lost.place.0.clone()))));
             }
         }
-        let (findings, _) = weakened(&self.comparison);
-        self.place(findings, projects, checked);
+        let given: Vec<PathBuf> = args.baseline.iter().filter_map(|path| self.path_to_be(path)).collect();
+        let Weakened { findings, sources } = weakened(&self.repo, &self.range, &self.comparison, &given)?;
+        self.place(findings, &sources, projects, checked);
+        Ok(())
     }
 
     /// Gives findings to the files that they are about, by the names that the check has for them.
-    fn place(&self, findings: Vec<Finding>, projects: &[Project], checked: &mut [Vec<Checked>]) {
+    /// What is about a file below no project that is checked is not told.
+    fn place(
+        &self,
+        findings: Vec<Finding>,
+        sources: &[Source],
+        projects: &[Project],
+        checked: &mut [Vec<Checked>],
+    ) {
         let mut names: BTreeMap<String, (usize, Source)> = BTreeMap::new();
         let mut name = |at: usize, source: &Source, path: &Path| {
             if let Some(path) = self.path(path) {
@@ -168,100 +244,46 @@ impl Changed {
                 name(at, source, Path::new(&*source.name));
             }
         }
+        let roots: Vec<Option<PathBuf>> =
+            projects.iter().map(|project| self.path(&project.root.folder)).collect();
+        let base = files::base();
+        // A file that the check itself does not read: a test, a baseline, a luascale.yaml elsewhere.
+        let beside = |known: &str| -> Option<(usize, Source)> {
+            let above = roots.iter().enumerate().filter_map(|(at, root)| Some((at, root.as_ref()?)));
+            let at = above.filter(|(_, root)| Path::new(known).starts_with(root));
+            let (at, _) = at.max_by_key(|(_, root)| root.components().count())?;
+            let text = sources.iter().find(|source| *source.name == *known)?;
+            Some((at, Source::new(base.from_here(known), &*text.text)))
+        };
         for mut finding in findings {
-            let Some(label) = finding.labels.first_mut() else { continue };
-            let Some((at, source)) = names.get(&*label.source) else { continue };
-            label.source = source.name.clone();
-            let Some(files) = checked.get_mut(*at) else { continue };
-            match files.iter_mut().find(|file| file.sources.iter().any(|s| s.name == source.name)) {
-                Some(file) => file.findings.push(finding),
-                None => files.push(Checked::said(finding, Some(source.clone()))),
-            }
-        }
-    }
-}
-
-/// What a change is found to weaken, and the texts that it points into.
-pub fn weakened(comparison: &Comparison) -> (Vec<Finding>, Vec<Source>) {
-    let mut view = ChangeView::default();
-    for (policy, pair) in comparison.difference.policies.iter().zip(&comparison.pairs) {
-        let old = pair.before.and_then(|at| comparison.before.policies.get(at));
-        let new = pair.after.and_then(|at| comparison.after.policies.get(at));
-        let (Some(old), Some(new)) = (old, new) else { continue };
-        let changes = policy.changes.as_slice();
-        let source = &new.request.source;
-        view.policies.push(ChangedPolicy { policy: &new.policy, source, before: &old.policy, changes });
-    }
-    let before = |path: &str| comparison.before.sources.iter().find(|s| *s.name == *path);
-    for file in &comparison.files {
-        let Some(after) = &file.after else { continue };
-        let name = git::shown_path(after);
-        let Some(source) = comparison.after.sources.iter().find(|s| *s.name == *name) else { continue };
-        if name.ends_with(".lua") || name.ends_with(".luau") {
-            let old = file.before.as_ref().and_then(|path| before(&git::shown_path(path)));
-            view.files.push((old, source));
-        }
-    }
-    fn layers(projects: &[Project]) -> Vec<&Layer> {
-        // A configuration above several projects is held against its older self once.
-        let mut seen = std::collections::HashSet::new();
-        let all = projects.iter().flat_map(|project| project.layers.iter());
-        all.filter(|layer| seen.insert(layer.source.name.clone())).collect()
-    }
-    let (old, new) = (layers(&comparison.before.projects), layers(&comparison.after.projects));
-    let guarded: Vec<(Guards, Guards)> = old
-        .iter()
-        .filter_map(|old| {
-            let before = guards(&old.config, &old.source);
-            match new.iter().find(|new| new.root.folder == old.root.folder) {
-                Some(new) => Some((before, guards(&new.config, &new.source))),
-                // Where there is none any more, nothing guards what it guarded.
-                None => {
-                    let path = git::from_path(&old.root.folder.join(crate::config::FILE_NAME));
-                    let gone =
-                        |file: &git::FileChange| file.after.is_none() && file.before.as_ref() == Some(&path);
-                    let empty = Source::new(&*old.source.name, "");
-                    comparison.files.iter().any(gone).then(|| (before, guards(&Config::default(), &empty)))
+            let Some(first) = finding.labels.first().map(|label| label.source.to_string()) else { continue };
+            let Some((at, source)) = names.get(&first).cloned().or_else(|| beside(&first)) else { continue };
+            let mut more = Vec::new();
+            for label in &mut finding.labels {
+                let found = names.get(&*label.source).cloned().or_else(|| beside(&label.source));
+                if let Some((_, source)) = found {
+                    label.source = source.name.clone();
+                    more.push(source);
                 }
             }
-        })
-        .collect();
-    view.configurations.extend(guarded.iter().map(|(a, b)| (a, b)));
-    let findings = changed(&view, &|id| rules::rule(id).is_some());
-    let mut sources = comparison.after.sources.clone();
-    sources.extend(guarded.iter().map(|(_, now)| now.source.clone()));
-    (findings, sources)
-}
-
-/// The rules of the organisation that a project has no more, or that matter less there now.
-pub fn lost(project: &Project, there: &[OrgRule], own: &[OrgRule]) -> Vec<LostRule> {
-    there
-        .iter()
-        .filter_map(|rule| {
-            let now = own.iter().find(|now| now.id == rule.id);
-            if now.is_some_and(|now| now.level >= rule.level) {
-                return None;
+            let Some(files) = checked.get_mut(at) else { continue };
+            match files.iter_mut().find(|file| file.sources.iter().any(|s| s.name == source.name)) {
+                Some(file) => {
+                    file.findings.push(finding);
+                    let new = more.into_iter().filter(|s| !file.sources.contains(s)).collect::<Vec<_>>();
+                    file.sources.extend(new);
+                }
+                None => files.push(Checked::said(finding, Some(source))),
             }
-            let place = place_of(project, now)?;
-            Some(LostRule { id: rule.id.clone(), was: rule.level, now: now.map(|now| now.level), place })
-        })
-        .collect()
-}
-
-/// What is found of lost rules, and the texts that it points into.
-pub fn lost_findings(lost: &[LostRule]) -> (Vec<Finding>, Vec<Source>) {
-    let sources = lost.iter().map(|lost| lost.place.0.clone()).collect();
-    let view = ChangeView { lost: lost.iter().collect(), ..ChangeView::default() };
-    (changed(&view, &|id| rules::rule(id).is_some()), sources)
+        }
+    }
 }
 
 /// Where a project says that a rule is as it is now: the rule; where there is none, the nearest
 /// configuration that names rules, or else the nearest.
-fn place_of(project: &Project, now: Option<&OrgRule>) -> Option<(Source, Span)> {
+fn place_of(project: &Project, now: Option<&OrgRule>) -> Option<Place> {
     if let Some(rule) = now {
-        let source = project.rules.iter().find(|source| *source.name == *rule.place.source)?;
-        let line = LineIndex::new(&source.text).line_span(&source.text, rule.place.line);
-        return Some((source.clone(), line.unwrap_or_default()));
+        return weakened::place_of(rule, &project.rules);
     }
     let names = project.layers.nearest(|layer| layer.config.lint.rules.first());
     match names {
@@ -271,27 +293,5 @@ fn place_of(project: &Project, now: Option<&OrgRule>) -> Option<(Source, Span)> 
             // There is no configuration any more: the first policy shows where it held.
             None => Some((Source::new(files::shown(project.files.first()?), ""), Span::default())),
         },
-    }
-}
-
-/// What a configuration guards with.
-pub fn guards(config: &Config, source: &Source) -> Guards {
-    let strictness = match config.lint.fail_on {
-        Some(FailOn::Note) => 3,
-        None | Some(FailOn::Warning) => 2,
-        Some(FailOn::Error) => 1,
-        Some(FailOn::Never) => 0,
-    };
-    let approval = config.approval.as_ref();
-    Guards {
-        source: source.clone(),
-        select: config.lint.select.clone(),
-        ignore: config.lint.ignore.clone(),
-        strictness,
-        baseline: config.lint.baseline.clone(),
-        rules: config.lint.rules.iter().map(|rule| rule.value.clone()).collect(),
-        branch: approval.and_then(|a| a.branch.as_ref()).map(|branch| branch.value.clone()),
-        reviews: approval.map(|a| a.reviews.unwrap_or(1)),
-        secrets: config.secrets.iter().map(|s| (s.name.clone(), s.hosts.clone())).collect(),
     }
 }

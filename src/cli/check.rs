@@ -8,7 +8,7 @@ use super::failure::{Failure, status};
 use super::modules::Modules;
 use super::project::{Gathered, Project};
 use super::terminal::Terminal;
-use super::{Outcome, files, jobs, known, mapped, online, organisation, wanted, watch};
+use super::{Outcome, excluded, files, jobs, known, mapped, online, organisation, wanted, watch};
 use crate::lint::baseline::Texts;
 use crate::lint::{self, Checked, Group, Review, Settings, Wanted, settings};
 use crate::lua::Limits;
@@ -64,7 +64,7 @@ fn once(args: &Check, terminal: &Terminal, binary: &Path, cache: Option<&Cache>)
         None => None,
     };
     if let Some(changed) = &changed {
-        changed.restrict(&mut projects);
+        changed.restrict(&mut projects)?;
     }
     let mut own = organisation::named(binary, &projects, &mut unusable, &mut sources)?;
     let mut lost = Vec::new();
@@ -73,6 +73,10 @@ fn once(args: &Check, terminal: &Terminal, binary: &Path, cache: Option<&Cache>)
         held.notes.iter().for_each(|note| terminal.say(&format!("note: {note}")));
         lost = held.lost;
         own.iter_mut().zip(held.rules).for_each(|(own, rules)| own.extend(rules));
+    }
+    let unused = excluded::asked(args, &mut projects, changed.as_ref());
+    if projects.iter().all(|p| p.files.is_empty()) && projects.iter().any(|p| !p.excluded.is_empty()) {
+        terminal.say("note: luascale.yaml excludes all that was asked for");
     }
     let own: Vec<Vec<String>> =
         own.into_iter().map(|rules| rules.into_iter().map(|rule| rule.id).collect()).collect();
@@ -97,16 +101,24 @@ fn once(args: &Check, terminal: &Terminal, binary: &Path, cache: Option<&Cache>)
         return Ok(if edited.files.is_empty() { status::CLEAN } else { status::FINDINGS });
     }
     edited.write()?;
-    let unanswered = match changed.is_none() && !args.stdin {
-        true => mapped::unchecked(projects, &checked),
+    let mut unanswered = match changed.is_none() && !args.stdin {
+        true => {
+            let each = projects.iter().zip(&checked).enumerate();
+            let all = each.flat_map(|(at, (p, c))| p.files.iter().zip(c).map(move |(f, c)| (at, f, c)));
+            let excluded = projects.iter().enumerate();
+            let excluded: Vec<(usize, &PathBuf)> =
+                excluded.flat_map(|(at, p)| p.excluded.iter().map(move |f| (at, f))).collect();
+            mapped::unchecked(projects, all, &excluded)
+        }
         false => Vec::new(),
     };
+    unanswered.extend(unused);
     if !unanswered.is_empty() {
         add(&mut checked, unanswered);
         review = work.review(&checked);
     }
     if let Some(changed) = &changed {
-        changed.judge(projects, &lost, &mut checked);
+        changed.judge(args, projects, &lost, &mut checked)?;
         review = work.review(&checked);
     }
     let mut failures = Vec::new();
@@ -115,12 +127,16 @@ fn once(args: &Check, terminal: &Terminal, binary: &Path, cache: Option<&Cache>)
         add(&mut checked, asked.findings);
         review = work.review(&checked);
         failures = asked.failures;
+        asked.notes.iter().for_each(|note| terminal.say(&format!("note: {note}")));
     }
     let names: Vec<String> = work.files().map(|(_, path)| files::shown(path)).collect();
     let sources = all_sources(checked.iter().flatten(), sources);
     let base = files::base();
-    let baselines: Vec<Option<PathBuf>> =
-        projects.iter().map(|project| wanted::baseline(project, args)).collect();
+    let baseline = |project| match &changed {
+        Some(changed) => changed.baseline(project, args),
+        None => Ok(wanted::baseline(project, args).map(known::Kept::of_disk)),
+    };
+    let baselines = projects.iter().map(baseline).collect::<Result<Vec<_>, Failure>>()?;
     if args.update_baseline && baselines.iter().all(Option::is_none) {
         return Err(Failure::usage("there is no baseline to update").hint("name one: --baseline FILE"));
     }

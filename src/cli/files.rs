@@ -264,6 +264,11 @@ pub fn shown(path: &Path) -> String {
     escaped(text.strip_prefix("./").unwrap_or(&text))
 }
 
+/// A path by which the same file of the disk is known to be the same.
+pub fn key(path: &Path) -> PathBuf {
+    std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
+}
+
 /// A word of a command line, with what would steer the terminal or a pipeline's runner escaped.
 pub fn shown_word(word: &std::ffi::OsStr) -> String {
     crate::report::line(&word.to_string_lossy())

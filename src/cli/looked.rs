@@ -3,18 +3,19 @@
 
 use super::args::{FailOnArg, SampleArgs};
 use super::args_plan::PlanningArgs;
-use super::changed;
 use super::compare::{self, Comparison};
 use super::delivery;
 use super::failure::{Failure, status};
 use super::figures::Figures;
-use super::planned::{self, Judging, Linted};
+use super::linted::{self, Judged, Judging, Linted};
+use super::planned;
 use super::planning::{self, Base, Made, Planning, Request};
 use super::revision::{self, Scope};
 use super::terminal::Terminal;
 use super::{dry_run, files};
 use crate::change::plan::statement;
 use crate::git::{Oid, Range, Repo, Side, short};
+use crate::lint::suppress::keeps_from_loading;
 use crate::lua::Limits;
 use crate::model::Finding;
 use crate::report::places::Places;
@@ -111,13 +112,14 @@ pub fn look(asked: Asked<'_>, terminal: &Terminal) -> Result<Looked, Failure> {
             before_label: base.commit.map_or("nothing".to_owned(), short),
             after_label: short(asked.head),
         };
-        difference(&asked, &range, &paths, limits)
+        Ok((difference(&asked, &range, &paths, limits)?, range))
     });
-    let checked = check(&asked, compared.as_ref().ok(), &paths, limits, terminal);
+    let change = compared.as_ref().ok().map(|(comparison, range)| Judged { range, comparison });
+    let checked = check(&asked, change, &paths, limits, terminal);
     let (check, findings, sources) =
         checked.unwrap_or_else(|failure| (Part::failed("check", failure), Vec::new(), Vec::new()));
     let diff = match compared {
-        Ok(comparison) => told(&comparison, terminal),
+        Ok((comparison, _)) => told(&comparison, terminal),
         Err(failure) => Part::failed("diff", failure),
     };
     let planned = match &asked.base {
@@ -130,7 +132,7 @@ pub fn look(asked: Asked<'_>, terminal: &Terminal) -> Result<Looked, Failure> {
 
 fn check(
     asked: &Asked<'_>,
-    comparison: Option<&Comparison>,
+    change: Option<Judged<'_>>,
     paths: &[PathBuf],
     limits: Limits,
     terminal: &Terminal,
@@ -139,15 +141,19 @@ fn check(
     let revision = revision::load(asked.repo, &Side::Commit(asked.head), scope, limits, "HEAD")?;
     // Where the base is not there its settings are not either: those of the commit then.
     let base = asked.base.as_ref().ok().and_then(|base| base.commit).unwrap_or(asked.head);
-    let weakened = comparison.map(changed::weakened);
-    let judging = Judging { base, fail_on: asked.fail_on, weakened };
-    let Linted { findings, sources, failing, suppressed, files } =
-        planned::lint(asked.repo, judging, &revision, planned::today())?;
-    let broken = revision.findings.iter().filter(|finding| !findings.contains(finding)).count();
-    let mut findings = findings;
-    findings.extend(
-        revision.findings.iter().filter(|finding| !findings.contains(finding)).cloned().collect::<Vec<_>>(),
-    );
+    let judging = Judging { base, fail_on: asked.fail_on, limits, change };
+    let linted = linted::lint(asked.repo, judging, &revision, planned::today())?;
+    let Linted { mut findings, sources, failing, suppressed, files, excluded, known } = linted;
+    // A file that does not load, and a configuration, is wrong whatever is selected.
+    let broken = |finding: &&Finding| {
+        let about = finding.labels.first().map(|label| label.source.to_string());
+        keeps_from_loading(finding)
+            && !findings.contains(finding)
+            && !about.is_some_and(|about| excluded.contains(&about))
+    };
+    let more: Vec<Finding> = revision.findings.iter().filter(broken).cloned().collect();
+    let broken = more.len();
+    findings.extend(more);
     let layout = terminal.layout(false, false);
     let summary = report::findings::summary(&findings, files, suppressed.len());
     let base = files::base();
@@ -172,6 +178,10 @@ fn check(
             ("check.json", report::findings_json(&findings, &sources)),
             ("check.sarif", report::sarif::sarif(&findings, &suppressed, &sources, &base)),
         ],
+        hints: match known {
+            0 => Vec::new(),
+            known => vec![format!("{known} known to the baseline, not shown")],
+        },
         ..Part::new("check", summary.trim())
     };
     Ok((part, findings, sources))

@@ -8,6 +8,7 @@ use crate::model::Form;
 use crate::model::finding::{Finding, Level, did_you_mean};
 use crate::text::{Source, Span};
 use std::collections::HashSet;
+use std::path::PathBuf;
 
 /// A file, as far as a configuration can be held against it.
 struct Seen<'a> {
@@ -35,22 +36,34 @@ pub fn unmatched(projects: &[Project], results: &[FileResult]) -> Vec<Finding> {
     held_against(projects, &seen.collect::<Vec<_>>())
 }
 
-/// Findings on the configurations of what was checked: every file of the projects, in their order.
-pub fn unchecked(projects: &[Project], checked: &[Vec<Checked>]) -> Vec<Finding> {
-    let mut seen = Vec::new();
-    for (at, (project, files)) in projects.iter().zip(checked).enumerate() {
-        for (path, file) in project.files.iter().zip(files) {
+/// Findings on the configurations of what was checked: `checked` has every file of the projects, with
+/// the place of its project, but for those that are `excluded`.
+pub fn unchecked<'a>(
+    projects: &[Project],
+    checked: impl Iterator<Item = (usize, &'a PathBuf, &'a Checked)>,
+    excluded: &[(usize, &PathBuf)],
+) -> Vec<Finding> {
+    let mut seen: Vec<Seen<'a>> = checked
+        .map(|(at, path, file)| {
             let declares = file.policies.iter().any(|policy| policy.form != Form::Script);
-            seen.push(Seen {
+            Seen {
                 name: super::files::shown(path),
                 project: at,
                 names: file.policies.iter().map(|policy| policy.name.value.as_str()).collect(),
-                useless: declares && project.entry(path).is_some(),
+                useless: declares && projects.get(at).is_some_and(|p| p.entry(path).is_some()),
                 // What a rule finds keeps nothing from loading.
-                loads: file.findings.iter().all(|f| f.level != Level::Error || suppress::can_be_allowed(f)),
-            });
-        }
-    }
+                loads: !file.findings.iter().any(suppress::keeps_from_loading),
+            }
+        })
+        .collect();
+    // What is excluded is not looked at, so which policies it declares is not known.
+    seen.extend(excluded.iter().map(|(at, path)| Seen {
+        name: super::files::shown(path),
+        project: *at,
+        names: Vec::new(),
+        useless: false,
+        loads: false,
+    }));
     held_against(projects, &seen)
 }
 
@@ -79,7 +92,7 @@ fn held_against(projects: &[Project], results: &[Seen<'_>]) -> Vec<Finding> {
         }
         for entry in &layer.config.policies {
             let path = &entry.path.value;
-            let mut files = projects.iter().filter(under).flat_map(|project| &project.files);
+            let mut files = projects.iter().filter(under).flat_map(|p| p.files.iter().chain(&p.excluded));
             if !files.any(|file| ends_with(&super::files::shown(file), path)) {
                 let finding = Finding::error("unknown-file", format!("there is no {path}"));
                 findings.push(finding.at(source, entry.path.span, "named here").help(

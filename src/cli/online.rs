@@ -13,6 +13,8 @@ pub struct Asked {
     pub findings: Vec<Finding>,
     /// What could not be asked, each said once.
     pub failures: Vec<Failure>,
+    /// What is to be said beside that, a sentence each.
+    pub notes: Vec<String>,
 }
 
 /// Without the feature nothing can be asked.
@@ -33,14 +35,17 @@ mod asking {
     #![expect(clippy::disallowed_methods, reason = "credentials and secrets are in the environment")]
 
     use super::{Asked, Check, Checked, Failure, Project};
+    use crate::cli::stored::Loader;
     use crate::cluster::Cluster;
     use crate::lint::PolicyView;
     use crate::lint::online::{
-        DeclaredSecret, OnlineFacts, OnlineView, QueryFact, TargetFact, online, targets,
+        DeclaredSecret, OnlineFacts, OnlineView, QueryFact, Scaler, TargetFact, online, targets,
     };
-    use crate::model::MetricSource;
+    use crate::lua::Limits;
+    use crate::model::{MetricSource, Mode};
     use crate::source::kubernetes::{Place, look};
     use crate::source::prometheus::{Credentials, Failed, Prometheus};
+    use crate::target::kubernetes::{self, Applied};
     use std::collections::BTreeMap;
     use tokio::task::JoinSet;
 
@@ -78,10 +83,12 @@ mod asking {
             .map_err(|e| Failure::environment(format!("cannot begin to ask servers: {e}")))?;
         let mut asked = Asked::default();
         let mut facts = OnlineFacts::default();
+        let (mut places, mut applied) = (Vec::new(), Vec::new());
         runtime.block_on(async {
             queries(&views, own.as_ref(), server.as_deref(), &mut facts, &mut asked).await;
-            clusters(&views, &mut facts, &mut asked).await;
+            places = clusters(&views, &mut facts, &mut asked, &mut applied).await;
         });
+        applied_too(projects, &applied, &places, &mut facts)?;
         // A configuration above several projects is asked about once, and a name of it that a nearer
         // one has too is not read.
         let mut seen = std::collections::HashSet::new();
@@ -216,7 +223,15 @@ mod asking {
         one.trim_end_matches('/') == other.trim_end_matches('/')
     }
 
-    async fn clusters(views: &[PolicyView<'_>], facts: &mut OnlineFacts, asked: &mut Asked) {
+    /// Looks for all targets. Gives the place of each fact that was learnt, in their order, and adds what
+    /// luascale has live in the clusters.
+    async fn clusters(
+        views: &[PolicyView<'_>],
+        facts: &mut OnlineFacts,
+        asked: &mut Asked,
+        applied: &mut Vec<(Option<String>, Applied)>,
+    ) -> Vec<Place> {
+        let mut learnt = Vec::new();
         let mut contexts: BTreeMap<Option<String>, Vec<(TargetFact, Place)>> = BTreeMap::new();
         for view in views {
             for (region, target) in targets(view.policy) {
@@ -229,7 +244,7 @@ mod asking {
                 contexts.entry(place.context.clone()).or_default().push((fact, place));
             }
         }
-        for (context, places) in contexts {
+        'contexts: for (context, places) in contexts {
             let count = places.len();
             let s = if count == 1 { "" } else { "s" };
             let cluster = match Cluster::connect(context.as_deref()).await {
@@ -246,6 +261,7 @@ mod asking {
                 match look(&cluster, &place).await {
                     Ok(found) => {
                         facts.targets.push(TargetFact { policy: fact.policy, region: fact.region, ..found });
+                        learnt.push(place);
                     }
                     Err(failed) => {
                         let left = count - at;
@@ -264,11 +280,55 @@ mod asking {
                             _ => failure,
                         });
                         if matches!(failed.code, 0 | 401) {
-                            break;
+                            continue 'contexts;
                         }
                     }
                 }
             }
+            match kubernetes::applied(&cluster).await {
+                Ok(live) => applied.extend(live.into_iter().map(|live| (context.clone(), live))),
+                // Not everybody may see all ConfigMaps, and a policy is sound without.
+                Err(failed) => asked.notes.push(format!(
+                    "whether luascale itself scales these targets from another namespace was not looked at: {failed}"
+                )),
+            }
         }
+        learnt
+    }
+
+    /// Adds policies that luascale has live and that scale the targets of others.
+    fn applied_too(
+        projects: &[Project],
+        applied: &[(Option<String>, Applied)],
+        places: &[Place],
+        facts: &mut OnlineFacts,
+    ) -> Result<(), Failure> {
+        // Where the policies that are checked are applied to; what is live there by the same name is
+        // the policy itself.
+        let own: Vec<&str> = projects
+            .iter()
+            .filter_map(|project| project.layers.nearest(|l| l.config.apply.kubernetes.as_ref()))
+            .map(|(_, target)| target.namespace.value.as_str())
+            .collect();
+        let catalogue = projects.first().map(|project| project.catalogue.clone()).unwrap_or_default();
+        let mut loader = Loader::new(&catalogue, Limits::default());
+        for (context, live) in applied {
+            let policy = loader.load(&live.id, &live.bundle)?;
+            let Some((policy, _)) = policy.filter(|(policy, _)| policy.mode == Mode::Scale) else { continue };
+            let scaled: Vec<Place> = targets(&policy).into_iter().filter_map(|(_, t)| Place::of(t)).collect();
+            for (fact, place) in facts.targets.iter_mut().zip(places) {
+                let itself = fact.policy == live.id && (own.is_empty() || own.contains(&&*live.namespace));
+                if itself || place.context != *context || !scaled.iter().any(|other| other.is_same(place)) {
+                    continue;
+                }
+                let (min, max) = (*policy.replicas.min, *policy.replicas.max);
+                fact.scalers.push(Scaler {
+                    kind: "luascale policy".into(),
+                    name: live.id.clone(),
+                    bounds: format!("{min} to {max} replicas, applied to the namespace {}", live.namespace),
+                });
+            }
+        }
+        Ok(())
     }
 }

@@ -3,11 +3,11 @@
 
 #![expect(clippy::disallowed_methods, reason = "suppressions run out by the day")]
 
-use super::args::{FailOnArg, RunArgs, SampleArgs};
-use super::configuration::Configuration;
+use super::args::{RunArgs, SampleArgs};
 use super::failure::Failure;
+use super::linted::Linted;
 use super::revision::{Revision, Versioned};
-use super::{changed, compare, dry_run, files, jobs, organisation, wanted};
+use super::{compare, dry_run, files};
 use crate::change::behaviour::Compared;
 use crate::change::canonical::{canonical, sha256};
 use crate::change::difference::{Differing, Fate};
@@ -16,182 +16,18 @@ use crate::change::meaning::{Change, Class};
 use crate::change::plan::{Behaviour, Lint, Meaning, Op, Planned};
 use crate::git::{Oid, Range, Repo, Side};
 use crate::lint::rules::RULES;
-use crate::lint::{self, Checked, Group, Settings, Suppressed, Wanted};
 use crate::lua::Limits;
 use crate::model::{Finding, Level};
 use crate::report;
 use crate::sim::trace::Score;
-use crate::text::{LineIndex, Source, Span};
-use crate::worker::{CheckRequest, Worker, own_binary};
+use crate::text::{LineIndex, Source};
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
-use std::time::Duration;
 
 /// The digest of the rules of `check`: their identifiers and pages.
 pub fn rule_set() -> String {
     let rules: Vec<[&str; 2]> = RULES.iter().map(|rule| [rule.id, rule.text]).collect();
     sha256(canonical(&serde_json::json!(rules)).as_bytes())
-}
-
-/// What the linter says of a revision.
-pub struct Linted {
-    /// Its findings, in their one order.
-    pub findings: Vec<Finding>,
-    /// The texts that they point into.
-    pub sources: Vec<Source>,
-    /// How many of them fail a check under the base's settings. What a change raises or weakens
-    /// fails nothing: whoever approves it judges that.
-    pub failing: usize,
-    /// Those that are suppressed.
-    pub suppressed: Vec<Suppressed>,
-    /// How many files were looked at.
-    pub files: usize,
-}
-
-/// What a revision is judged by.
-pub struct Judging {
-    /// The commit whose settings and rules are in force: that of the base.
-    pub base: Oid,
-    /// What fails, over what those settings say.
-    pub fail_on: Option<FailOnArg>,
-    /// What the change is found to weaken, with the texts that it points into; none where that is
-    /// not looked at.
-    pub weakened: Option<(Vec<Finding>, Vec<Source>)>,
-}
-
-/// Checks the files of a revision's policies under the settings and by the organisation's rules
-/// that are in force at another commit.
-///
-/// # Errors
-/// Where the configuration there cannot be used, or luascale itself fails.
-pub fn lint(
-    repo: &Repo,
-    judging: Judging,
-    revision: &Revision,
-    today: jiff::civil::Date,
-) -> Result<Linted, Failure> {
-    let binary =
-        own_binary().map_err(|e| Failure::environment(format!("cannot find luascale's own binary: {e}")))?;
-    let mut held: Vec<(Configuration, Settings)> = Vec::new();
-    let mut lost = Vec::new();
-    for project in &revision.projects {
-        let configuration = Configuration::at(repo, judging.base, &project.root.folder)?;
-        let there = organisation::declared(&binary, &configuration.rules)?.rules;
-        let now = organisation::declared(&binary, &project.rules)?.rules;
-        lost.extend(changed::lost(project, &there, &now));
-        // So that what the files allow of the organisation's own rules is known, new ones too.
-        let own = there.into_iter().chain(now).map(|rule| rule.id).collect();
-        let settings = wanted::configured(&configuration.layers, judging.fail_on, own);
-        held.push((configuration, settings));
-    }
-    let mut files: BTreeMap<&str, &Versioned> = BTreeMap::new();
-    for policy in &revision.policies {
-        files.entry(&policy.path).or_insert(policy);
-    }
-    let files: Vec<&Versioned> = files.into_values().collect();
-    let one = |worker: &mut Option<Worker>, _: usize, file: &&Versioned| -> Result<_, Failure> {
-        let project = revision.projects.get(file.project).zip(held.get(file.project));
-        let (project, held) =
-            project.ok_or_else(|| Failure::bug(format!("the project of {} is not there", file.path)))?;
-        Ok((file.project, one(worker, &binary, &project.root, file, held)?))
-    };
-    let checked = jobs::parallel(&files, || None, one);
-    let mut by_project: Vec<Vec<Checked>> = revision.projects.iter().map(|_| Vec::new()).collect();
-    for checked in checked {
-        let (at, checked) = checked?;
-        if let Some(files) = by_project.get_mut(at) {
-            files.push(checked);
-        }
-    }
-    if let Some((findings, sources)) = judging.weakened {
-        let home = |name: &str| {
-            by_project.iter().position(|files| {
-                files.iter().any(|file| file.sources.iter().any(|source| *source.name == *name))
-            })
-        };
-        let parts = [(findings, sources), changed::lost_findings(&lost)];
-        let mut placed: Vec<(usize, Checked)> = Vec::new();
-        for (findings, sources) in parts {
-            for finding in findings {
-                let name = finding.labels.first().map(|label| &*label.source);
-                let source = sources.iter().find(|source| Some(&*source.name) == name).cloned();
-                let at = name.and_then(home).unwrap_or(0);
-                placed.push((at, Checked::said(finding, source)));
-            }
-        }
-        for (at, said) in placed {
-            if let Some(files) = by_project.get_mut(at) {
-                files.push(said);
-            }
-        }
-    }
-    let groups: Vec<Group<'_>> = by_project
-        .iter()
-        .zip(&held)
-        .zip(&revision.projects)
-        .map(|((files, (_, settings)), project)| Group {
-            files,
-            settings,
-            configs: project.layers.sources().collect(),
-            whole: false,
-        })
-        .collect();
-    let review = lint::review(&groups, today);
-    drop(groups);
-    let mut sources: Vec<Source> = by_project.into_iter().flatten().flat_map(|file| file.sources).collect();
-    sources.extend(revision.sources.iter().cloned());
-    sources.sort_by(|a, b| a.name.cmp(&b.name));
-    sources.dedup_by(|a, b| a.name == b.name);
-    Ok(Linted {
-        findings: review.findings(),
-        sources,
-        failing: review.told.iter().filter(|told| told.fails && !is_of_change(&told.finding)).count(),
-        suppressed: review.suppressed,
-        files: files.len(),
-    })
-}
-
-/// Whether a finding is about what a change raises or weakens.
-pub fn is_of_change(finding: &Finding) -> bool {
-    lint::rules::rule(&finding.rule).is_some_and(|rule| matches!(rule.check, lint::Check::Change(_)))
-}
-
-fn one(
-    worker: &mut Option<Worker>,
-    binary: &std::path::Path,
-    root: &files::Root,
-    file: &Versioned,
-    (base, settings): &(Configuration, Settings),
-) -> Result<Checked, Failure> {
-    if worker.as_ref().is_some_and(Worker::is_lost) {
-        *worker = None;
-    }
-    let request = CheckRequest {
-        load: file.request.clone(),
-        assumptions: wanted::assumptions(&base.layers),
-        wanted: Wanted::by([settings]),
-        rules: base.rules.clone(),
-    };
-    let times = u32::try_from(request.rules.len()).unwrap_or(u32::MAX).saturating_add(1);
-    let patience = Duration::from_millis(file.request.limits.load_ms).saturating_mul(times) + jobs::GRACE;
-    let answer = match worker {
-        Some(worker) => worker.check(request, root, patience),
-        None => match Worker::start(binary, jobs::BASE_MEMORY) {
-            Ok(started) => worker.insert(started).check(request, root, patience),
-            Err(lost) => Err(lost),
-        },
-    };
-    match answer {
-        Ok(mut checked) => {
-            checked.sources.extend(file.request.entry.as_ref().map(|entry| entry.source.clone()));
-            Ok(checked)
-        }
-        Err(lost) => {
-            let source = &file.request.source;
-            let finding = jobs::told(&lost, "checking", source, Span::default())?;
-            Ok(Checked::said(finding, Some(source.clone())))
-        }
-    }
 }
 
 /// Writes into a plan what the linter says of each policy that changes: of its own file and of

@@ -13,6 +13,7 @@ use super::configuration::Configuration;
 use super::failure::Failure;
 use super::files;
 use super::hands::{DEEPER, Policies};
+use super::linted;
 use super::past::{self, Past};
 use super::planned;
 use super::revision::{self, Revision, Scope};
@@ -217,8 +218,8 @@ pub fn make_where(
         sha256: String::new(),
     };
     if request.told {
-        let judging = planned::Judging { base: held, fail_on: None, weakened: None };
-        let linted = planned::lint(&repo, judging, &revision, planned::today())?;
+        let judging = linted::Judging { base: held, fail_on: None, limits, change: None };
+        let linted = linted::lint(&repo, judging, &revision, planned::today())?;
         planned::tell_lint(&mut plan.policies, &revision, &linted);
         let sides =
             planned::Sides { repo: &repo, head, revision: &revision, live: &live, paths: &paths, limits };

@@ -30,6 +30,8 @@ pub struct Project {
     pub base: Option<Configuration>,
     /// The files, sorted.
     pub files: Vec<PathBuf>,
+    /// Files that `lint: exclude:` leaves out of a check; they are not among `files`.
+    pub excluded: Vec<PathBuf>,
     /// Whether all files below the root are among them, so that what the configuration names and
     /// they do not have is a mistake in it.
     pub whole: bool,
@@ -140,7 +142,16 @@ impl Project {
                 }
             };
             let files = files.into_iter().filter(|path| !organisation::is_rules(&layers, path)).collect();
-            gathered.projects.push(Project { root, layers, catalogue, rules, base: None, files, whole });
+            gathered.projects.push(Project {
+                root,
+                layers,
+                catalogue,
+                rules,
+                base: None,
+                files,
+                excluded: Vec::new(),
+                whole,
+            });
         }
         // What is wrong in a file far up is told once.
         gathered.findings.sort_by(Finding::order);
@@ -163,6 +174,20 @@ impl Project {
             Unusable::Config(..) => Failure::usage("the configuration cannot be used")
                 .hint("`luascale check` shows what is wrong in it"),
         })
+    }
+
+    /// A part of it: some of its files, not yet judged by the configuration of a base.
+    pub fn part(&self, files: Vec<PathBuf>) -> Project {
+        Project {
+            root: self.root.clone(),
+            layers: self.layers.clone(),
+            catalogue: self.catalogue.clone(),
+            rules: self.rules.clone(),
+            base: None,
+            files,
+            excluded: Vec::new(),
+            whole: false,
+        }
     }
 
     /// The configuration that its files are judged by.

@@ -3,7 +3,7 @@
 
 use super::failure::{Failure, status};
 use super::looked::Looked;
-use super::{ci, files, planned};
+use super::{ci, files, linted};
 use crate::forge::{Annotation, Conclusion, Report};
 use crate::git::{self, Oid, Repo, Side, short};
 use crate::model::{Finding, Level};
@@ -113,7 +113,7 @@ pub fn report(looked: &Looked, status: u8, head: Oid, scope: &str, lenient: bool
         }
     };
     let grave =
-        looked.findings.iter().any(|finding| finding.level != Level::Note && !planned::is_of_change(finding));
+        looked.findings.iter().any(|finding| finding.level != Level::Note && !linted::is_of_change(finding));
     let [check, diff, _] = &looked.parts;
     let title = match status {
         status::CLEAN | status::FINDINGS => format!("{}; {}", check.said, diff.said),

@@ -4,6 +4,7 @@
 //! find. May import: the core.
 
 mod digest;
+pub mod exclude;
 mod policies;
 pub mod rules;
 mod sections;
@@ -103,6 +104,10 @@ pub struct Lint {
     pub rules: Vec<Spanned<String>>,
     /// How often Prometheus takes a sample; at least 1 s.
     pub scrape_interval: Option<Duration>,
+    /// What of the tree is not checked: globs of files and folders.
+    pub exclude: Vec<Spanned<String>>,
+    /// By how many replicas the ceilings of all policies together may rise in one change.
+    pub budget: Option<Spanned<u32>>,
 }
 
 impl Lint {
@@ -150,6 +155,18 @@ pub struct GitHub {
     pub app: u32,
     /// A deployment environment whose approval counts too.
     pub environment: Option<Spanned<String>>,
+}
+
+impl GitHub {
+    /// Which reviews approve, in words. A target keeps them: other words are other reviews.
+    pub fn words(&self) -> String {
+        let of = self.repository.as_ref().map_or("its own repository", |name| name.value.as_str());
+        let mut words = format!("GitHub, {of}, check `{}` of app {}", self.check, self.app);
+        if let Some(environment) = &self.environment {
+            words.push_str(&format!(", environment {}", environment.value));
+        }
+        words
+    }
 }
 
 impl Default for GitHub {

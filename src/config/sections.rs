@@ -190,7 +190,7 @@ fn bad_host(text: &str) -> Option<String> {
 /// `lint:`.
 pub fn lint(reader: &mut Reader<'_>, node: &Node) -> Lint {
     let mut lint = Lint::default();
-    let fields = ["select", "ignore", "fail_on", "baseline", "rules", "scrape_interval"];
+    let fields = ["select", "ignore", "fail_on", "baseline", "rules", "scrape_interval", "exclude", "budget"];
     for (key, value) in reader.map(node, "lint", &fields) {
         let what = format!("lint.{}", key.value);
         match key.value.as_str() {
@@ -206,13 +206,23 @@ pub fn lint(reader: &mut Reader<'_>, node: &Node) -> Lint {
                 });
             }
             "scrape_interval" => lint.scrape_interval = at_least_a_second(reader, value, &what),
+            "budget" => {
+                let most = reader.whole(value, &what, 0..=1_000_000);
+                lint.budget = most.map(|most| Spanned::new(most, value.span));
+            }
+            "exclude" => {
+                let written = reader.texts(value, &what);
+                let help = "write a file, a folder, or a pattern such as `generated/**/*.lua`";
+                lint.exclude = written.into_iter().filter_map(|g| pattern(reader, g, &what, help)).collect();
+            }
             "baseline" => {
                 let written = reader.text(value, &what);
                 lint.baseline = written.and_then(|written| path(reader, written, &what));
             }
             _ => {
                 let written = reader.texts(value, &what);
-                lint.rules = written.into_iter().filter_map(|glob| rules_path(reader, glob, &what)).collect();
+                let help = "write a file, a folder, or a pattern such as `rules/*.lua`";
+                lint.rules = written.into_iter().filter_map(|g| pattern(reader, g, &what, help)).collect();
             }
         }
     }
@@ -237,20 +247,20 @@ fn at_least_a_second(reader: &mut Reader<'_>, node: &Node, what: &str) -> Option
     }
 }
 
-/// A glob, or a folder, of files of rules.
-fn rules_path(reader: &mut Reader<'_>, written: Spanned<String>, what: &str) -> Option<Spanned<String>> {
+/// A glob, a file or a folder below the configuration's folder.
+fn pattern(
+    reader: &mut Reader<'_>,
+    written: Spanned<String>,
+    what: &str,
+    help: &str,
+) -> Option<Spanned<String>> {
     let folder = written.value.trim_end_matches('/').to_owned();
     let written = path(reader, Spanned::new(folder, written.span), what)?;
     match super::rules::pattern(&written.value) {
         Ok(_) => Some(written),
         Err(why) => {
-            let help = "write a file, a folder, or a pattern such as `rules/*.lua`";
-            reader.report(
-                "bad-value",
-                format!("`{}` is no pattern: {why}", written.value),
-                written.span,
-                help,
-            );
+            let message = format!("`{}` is no pattern: {why}", written.value);
+            reader.report("bad-value", message, written.span, help);
             None
         }
     }

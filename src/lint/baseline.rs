@@ -20,6 +20,12 @@ pub struct Baseline {
     findings: Vec<Known>,
 }
 
+impl Default for Baseline {
+    fn default() -> Baseline {
+        Baseline { version: VERSION, findings: Vec::new() }
+    }
+}
+
 /// A finding that is known, perhaps several times.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -79,7 +85,27 @@ impl Baseline {
     fn from(counts: BTreeMap<Key, u32>) -> Baseline {
         let known = counts.into_iter().filter(|(_, count)| *count > 0);
         let findings = known.map(|((path, rule, text), count)| Known { path, rule, text, count }).collect();
-        Baseline { version: VERSION, findings }
+        Baseline { findings, ..Baseline::default() }
+    }
+
+    /// By how many findings it knows more than an older one, and the line of the first of them.
+    pub fn beyond(&self, older: &Baseline) -> (u32, Option<String>) {
+        let key = |known: &Known| (known.path.clone(), known.rule.clone(), known.text.clone());
+        let mut old: BTreeMap<Key, u32> = BTreeMap::new();
+        for known in &older.findings {
+            *old.entry(key(known)).or_insert(0) += known.count;
+        }
+        let (mut by, mut first) = (0, None);
+        for known in &self.findings {
+            let left = old.get(&key(known)).copied().unwrap_or(0);
+            old.insert(key(known), left.saturating_sub(known.count));
+            let more = known.count.saturating_sub(left);
+            if more > 0 && first.is_none() {
+                first = Some(known.text.clone());
+            }
+            by += more;
+        }
+        (by, first)
     }
 
     /// Reads a baseline.
@@ -155,6 +181,24 @@ mod tests {
         assert_eq!(held(&baseline, "c\n\n  b = 2\n", &[5]), (vec![true], 0));
         assert_eq!(held(&baseline, "b = 2\nb = 2\n", &[0, 6]), (vec![true, false], 0));
         assert_eq!(held(&baseline, "b = 3\n", &[0]), (vec![false], 1));
+    }
+
+    #[test]
+    fn what_a_baseline_knows_beyond_an_older_one_is_counted() {
+        let of = |known: &[(&str, u32)]| {
+            let keys = known.iter().map(|(text, count)| (("p".into(), "r".into(), (*text).into()), *count));
+            Baseline::from(keys.collect())
+        };
+        let older = of(&[("a", 2), ("b", 1)]);
+        for (newer, by, first) in [
+            (of(&[("a", 2), ("b", 1)]), 0, None),
+            (of(&[("a", 1)]), 0, None),
+            (of(&[("a", 3), ("b", 1)]), 1, Some("a")),
+            (of(&[("a", 2), ("c", 2)]), 2, Some("c")),
+        ] {
+            assert_eq!(newer.beyond(&older), (by, first.map(str::to_owned)));
+        }
+        assert_eq!(older.beyond(&Baseline::default()), (3, Some("a".to_owned())));
     }
 
     #[test]

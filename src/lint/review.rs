@@ -4,7 +4,7 @@
 use super::rules::rule;
 use super::settings::{Settings, Wanted};
 use super::{Check, Checked, PolicyView, dated, set, suppress};
-use crate::model::{Finding, Level};
+use crate::model::Finding;
 use crate::text::Source;
 use jiff::civil::Date;
 use std::collections::{HashMap, HashSet};
@@ -96,7 +96,7 @@ fn one(group: &Group<'_>, shared: Vec<Finding>, today: Date) -> (Vec<Finding>, V
     let mut findings: Vec<Finding> = group.files.iter().flat_map(|file| file.findings.clone()).collect();
     findings.extend(shared);
     // What keeps a policy from loading is told whatever is selected.
-    findings.retain(|f| settings.wants(&f.rule) || !suppress::can_be_allowed(f));
+    findings.retain(|f| settings.wants(&f.rule) || suppress::keeps_from_loading(f));
     findings.sort_by(Finding::order);
     // A module's fault is found anew in every file that requires it.
     findings.dedup();
@@ -126,7 +126,8 @@ fn one(group: &Group<'_>, shared: Vec<Finding>, today: Date) -> (Vec<Finding>, V
     };
     let mut seen: HashSet<&str> = HashSet::new();
     for file in group.files {
-        let Some(source) = file.sources.first() else { continue };
+        // What stands beside the files, a configuration or a test, no rule has looked at as a whole.
+        let Some(source) = file.sources.first().filter(|source| !suppress::is_yaml(source)) else { continue };
         seen.insert(&source.name);
         hold(source, Some(&|id: &str| settings.wants(id) && looked_by(file, id)));
     }
@@ -173,6 +174,5 @@ fn looked(file: &Checked, check: Check) -> bool {
 
 /// Whether there are policies to look at.
 fn loads(file: &Checked) -> bool {
-    let broken = |f: &Finding| f.level == Level::Error && !suppress::can_be_allowed(f);
-    !file.policies.is_empty() && !file.findings.iter().any(broken)
+    !file.policies.is_empty() && !file.findings.iter().any(suppress::keeps_from_loading)
 }

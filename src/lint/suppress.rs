@@ -183,6 +183,7 @@ pub fn apply(
             if !used && ran(id) {
                 let stays = all.iter().any(|f| f.rule == id && covers(source, one, f));
                 let message = match stays {
+                    true if GUARDS.contains(&id) => format!("`{id}` cannot be allowed where it is told"),
                     true => format!("`{id}` keeps the policy from loading, and cannot be allowed"),
                     false => format!("`{id}` raises nothing here"),
                 };
@@ -200,11 +201,20 @@ pub fn apply(
     Applied { suppressed, findings }
 }
 
+/// Rules that tell of what switches rules off. Were they allowed by what a change brings, nobody would be
+/// told that it does.
+const GUARDS: [&str; 2] = ["new-suppression", "weaker-settings"];
+
 /// What keeps a policy from loading stays: without it the check would be green, and no rule
-/// would have looked at the policy.
+/// would have looked at the policy. So does what tells of suppressions and settings themselves.
 pub fn can_be_allowed(finding: &Finding) -> bool {
+    !keeps_from_loading(finding) && !GUARDS.contains(&&*finding.rule)
+}
+
+/// Whether a finding keeps a policy from loading.
+pub fn keeps_from_loading(finding: &Finding) -> bool {
     let elsewhere = rule(&finding.rule).is_some_and(|rule| matches!(rule.check, Check::Elsewhere));
-    finding.level < Level::Error || !elsewhere
+    finding.level == Level::Error && elsewhere
 }
 
 fn covers(source: &Source, one: &Suppression, finding: &Finding) -> bool {

@@ -14,6 +14,22 @@ pub struct Base {
     pub root: String,
 }
 
+impl Base {
+    /// A path from the repository's root on, as it is seen from the working directory.
+    pub fn from_here(&self, path: &str) -> String {
+        let mut folders: Vec<&str> = self.prefix.split('/').filter(|part| !part.is_empty()).collect();
+        let mut rest = path;
+        while let (Some(folder), Some((first, below))) = (folders.first(), rest.split_once('/')) {
+            if *folder != first {
+                break;
+            }
+            folders.remove(0);
+            rest = below;
+        }
+        format!("{}{rest}", "../".repeat(folders.len()))
+    }
+}
+
 /// Turns labels into lines and columns, and names into paths from the repository's root.
 pub struct Places<'a> {
     sources: HashMap<&'a str, (&'a Source, LineIndex)>,

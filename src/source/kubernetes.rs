@@ -46,6 +46,12 @@ impl Place {
         })
     }
 
+    /// Whether another place is the same object of one cluster, whatever version it is asked for by.
+    pub fn is_same(&self, other: &Place) -> bool {
+        let key = |place: &Place| (place.kind.clone(), place.namespace.clone(), place.name.clone());
+        self.group() == other.group() && key(self) == key(other)
+    }
+
     /// The API group, without the version; empty for the core's.
     fn group(&self) -> &str {
         group(&self.api_version)

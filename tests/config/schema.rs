@@ -161,7 +161,8 @@ policies:
 samples: { web: [ a.csv, { path: b.csv, columns: { rps: n }, timezone: UTC } ] }
 catalogue: [ gateways/own.yaml ]
 secrets: { SLACK: { env: SLACK_URL, hosts: [ hooks.slack.com ] } }
-lint: { select: [ all ], ignore: [], fail_on: never, baseline: known.json, rules: [ rules/ ], scrape_interval: 15s }
+lint: { select: [ all ], ignore: [], fail_on: never, baseline: known.json, rules: [ rules/ ], scrape_interval: 15s,
+  exclude: [ old/, "*_generated.lua", team/**/x.lua ], budget: 100 }
 approval:
   branch: main
   reviews: 2
@@ -201,6 +202,11 @@ fn what_people_get_wrong_is_refused_by_both() {
         "lint: { fail_on: warn }",
         "lint: { select: all }",
         "lint: { scrape_interval: 15 }",
+        "lint: { exclude: old }",
+        "lint: { exclude: [ /old ] }",
+        "lint: { exclude: [ ../old ] }",
+        "lint: { budget: -1 }",
+        "lint: { budget: 1.5 }",
         "approval: { reviews: -1 }",
         "approval: { reviews: two }",
         "approval: { github: true }",

@@ -1,6 +1,7 @@
 //! Commands that read a repository, in repositories of every odd kind, made by git itself.
 #![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod judged;
 mod meaning;
 
 use std::path::{Path, PathBuf};

@@ -3,6 +3,7 @@
 use super::engine_sees;
 use crate::k8s::Fake;
 use crate::support::{Folder, Ran};
+use serde_json::json;
 use std::process::Command;
 
 /// A repository whose policies go to the namespace `engine`, and the cluster.
@@ -18,31 +19,43 @@ pub fn policy(max: u32) -> String {
     )
 }
 
+/// A repository whose one policy goes to a namespace of a cluster.
+fn repository(fake: &Fake, namespace: &str, policy: &str) -> Folder {
+    let config = format!("apply: {{ kubernetes: {{ namespace: {namespace} }} }}\n");
+    let folder = Folder::with(&[
+        ("luascale.yaml", &config),
+        (".gitignore", "/kubeconfig\n/luascale-ledger.jsonl\n/.luascale*\n"),
+        ("kubeconfig", &fake.kubeconfig()),
+        ("web.lua", policy),
+    ]);
+    git(&folder, "ann", &["init", "-q", "-b", "main"]);
+    commit(&folder);
+    folder
+}
+
+fn git(folder: &Folder, who: &str, args: &[&str]) -> String {
+    let (name, address) = (format!("user.name={who}"), format!("user.email={who}@example.com"));
+    let mut command = Command::new("git");
+    command.args(["-c", &name, "-c", &address]).args(args).current_dir(folder.path());
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+fn commit(folder: &Folder) {
+    git(folder, "ann", &["add", "-A"]);
+    git(folder, "ann", &["commit", "-q", "-m", "change"]);
+}
+
 impl Site {
     pub fn new() -> Site {
         let fake = Fake::start(&["engine"]);
-        let folder = Folder::with(&[
-            ("luascale.yaml", "apply: { kubernetes: { namespace: engine } }\n"),
-            (".gitignore", "/kubeconfig\n/luascale-ledger.jsonl\n/.luascale*\n"),
-            ("kubeconfig", &fake.kubeconfig()),
-            ("web.lua", &policy(10)),
-        ]);
-        let site = Site { folder, fake };
-        site.git("ann", &["init", "-q", "-b", "main"]);
-        site.commit();
-        site
+        let folder = repository(&fake, "engine", &policy(10));
+        Site { folder, fake }
     }
 
     fn git(&self, who: &str, args: &[&str]) -> String {
-        let (name, address) = (format!("user.name={who}"), format!("user.email={who}@example.com"));
-        let output = Command::new("git")
-            .args(["-c", &name, "-c", &address])
-            .args(args)
-            .current_dir(self.folder.path())
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+        git(&self.folder, who, args)
     }
 
     pub fn commit(&self) {
@@ -115,4 +128,46 @@ fn a_run_that_is_killed_at_any_step_is_finished_once_its_lock_is_taken_away() {
         site.run(&["ledger", "verify"], "").expect(0);
     }
     assert!(olds > 3 && news > 0, "{olds} old, {news} new");
+}
+
+#[test]
+fn what_luascale_has_live_elsewhere_is_a_second_scaler() {
+    let fake = Fake::start(&["engine", "staging", "shop"]);
+    let labels = json!({ "app": "web" });
+    fake.create("/apis/apps/v1/namespaces/shop/deployments", json!({
+        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": { "name": "web" },
+        "spec": { "replicas": 4, "selector": { "matchLabels": labels },
+                  "template": { "metadata": { "labels": labels }, "spec": { "containers": [{ "name": "app", "image": "app:1" }] } } },
+    }));
+    let scaling = |name: &str, target: &str| {
+        let target =
+            format!("target = kubernetes.deployment {{ namespace = \"shop\", name = \"{target}\" }},");
+        policy(10).replace("\"web\" {", &format!("\"{name}\" {{\n  {target}"))
+    };
+    let env = [("KUBECONFIG", "kubeconfig")];
+    let check = |folder: &Folder| folder.luascale_with(&["check", ".", "--online", "--no-cache"], &env);
+    let own = repository(&fake, "engine", &scaling("web", "web"));
+    own.luascale_with(&["apply"], &env).expect(0);
+    // What is live of the policy itself is no second one.
+    check(&own).expect(0).says("nothing found");
+    let other = repository(&fake, "staging", &scaling("other", "other"));
+    other.luascale_with(&["apply"], &env).expect(0);
+    check(&own).expect(0).says("nothing found");
+    // By another name, from another repository.
+    let text = scaling("shop-web", "web");
+    other.write("web.lua", text.as_bytes());
+    commit(&other);
+    other.luascale_with(&["apply", "--allow-prune", "1"], &env).expect(0);
+    let ran = check(&own).expect(1);
+    ran.says("second-scaler").says("luascale policy `shop-web`").says("applied to the namespace staging");
+    // One that only observes decides nothing.
+    other.write("web.lua", text.replace("replicas =", "mode = \"observe\",\n  replicas =").as_bytes());
+    commit(&other);
+    other.luascale_with(&["apply"], &env).expect(0);
+    check(&own).expect(0);
+    // The same policy, applied twice.
+    other.write("web.lua", scaling("web", "web").as_bytes());
+    commit(&other);
+    other.luascale_with(&["apply", "--allow-prune", "1"], &env).expect(0);
+    check(&own).expect(1).says("luascale policy `web`").says("namespace staging");
 }

@@ -2,14 +2,17 @@
 //! places that something is sent to. May import: `model`, `change`, `lint`'s own modules.
 
 use crate::change::meaning::{Change, Class};
-use crate::lint::changed::{ChangeView, ChangedPolicy, Guards, LostRule};
+use crate::lint::changed::{Budget, ChangeView, ChangedPolicy, Grown, Guards, LostRule, Moved, Place, Said};
 use crate::lint::{Sink, suppress};
 use crate::model::{Finding, Level};
 use crate::text::{Source, Span};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A ceiling raised by more than this share of what it was is told.
 const RAISED: f64 = 0.5;
+
+/// Most policies that a finding names.
+const MOST_NAMED: usize = 5;
 
 fn each(view: &ChangeView<'_>, see: &mut dyn FnMut(&ChangedPolicy<'_>, &Change)) {
     for policy in &view.policies {
@@ -164,10 +167,23 @@ pub(super) fn weaker_settings(view: &ChangeView<'_>, sink: &mut Sink<'_>) {
                 .help("this change is judged by the rule as it was; take it out in a change of its own")
         });
     }
+    for Grown { path, by, place: (source, span) } in view.grown.iter().copied() {
+        let s = if *by == 1 { "" } else { "s" };
+        sink.raise(format!("the baseline {path} knows {by} finding{s} that it did not know"), |f| {
+            f.at(source, *span, "new here").help(
+                "what a change is held against is read from before it: mend what was found, or allow it with a reason",
+            )
+        });
+    }
+    // A configuration above several folders is weaker for each of them, and told once.
+    let mut told: BTreeSet<(String, String, Span)> = BTreeSet::new();
     for (before, after) in &view.configurations {
-        for (message, span) in weaker(before, after) {
+        for (message, (source, span)) in weaker(before, after) {
+            if !told.insert((message.clone(), source.name.to_string(), span)) {
+                continue;
+            }
             sink.raise(message, |f| {
-                f.at(&after.source, span.unwrap_or_default(), "").help(
+                f.at(&source, span, "").help(
                     "what a change is held against is read from before it; weaken it in a change of its own",
                 )
             });
@@ -184,50 +200,98 @@ fn word(level: Level) -> &'static str {
 }
 
 /// What is weaker than it was, and where.
-fn weaker(a: &Guards, b: &Guards) -> Vec<(String, Option<Span>)> {
+fn weaker(a: &Guards, b: &Guards) -> Vec<(String, Place)> {
     let mut found = Vec::new();
-    let key = |word: &str| written(&b.source, word);
-    for name in b.ignore.iter().filter(|name| !a.ignore.iter().any(|old| old.value == name.value)) {
-        found.push((format!("lint.ignore: `{}` is not checked any more", name.value), Some(name.span)));
+    let mut tell = |message: String, place: &Option<Place>| {
+        found.push((message, place.as_ref().unwrap_or(&b.home).clone()));
+    };
+    let known = |old: &[Said<String>], new: &Said<String>| old.iter().any(|old| old.value == new.value);
+    for name in b.ignore.iter().filter(|name| !known(&a.ignore, name)) {
+        tell(format!("lint.ignore: `{}` is not checked any more", name.value), &name.place);
     }
-    let narrower = !b.select.is_empty()
-        && (a.select.is_empty()
-            || a.select.iter().any(|old| !b.select.iter().any(|new| new.value == old.value)));
-    if narrower {
-        found.push(("lint.select: fewer rules are checked".into(), key("select")));
+    for name in b.exclude.iter().filter(|name| !known(&a.exclude, name)) {
+        tell(format!("lint.exclude: {} is not checked any more", name.value), &name.place);
     }
-    if b.strictness < a.strictness {
-        found.push(("lint.fail_on: less fails a check".into(), key("fail_on")));
+    let (old, new) = (&a.select.value, &b.select.value);
+    if !new.is_empty() && (old.is_empty() || old.iter().any(|name| !new.contains(name))) {
+        tell("lint.select: fewer rules are checked".into(), &b.select.place);
     }
-    if let Some(baseline) =
-        b.baseline.as_ref().filter(|new| a.baseline.as_ref().map(|old| &old.value) != Some(&new.value))
-    {
-        found.push((format!("lint.baseline: what {} knows is let be", baseline.value), Some(baseline.span)));
+    if b.strictness.value < a.strictness.value {
+        tell("lint.fail_on: less fails a check".into(), &b.strictness.place);
+    }
+    let old = a.baseline.as_ref().map(|old| &old.value);
+    if let Some(new) = b.baseline.as_ref().filter(|new| old != Some(&new.value)) {
+        tell(format!("lint.baseline: what {} knows is let be", new.value), &new.place);
     }
     for rule in a.rules.iter().filter(|rule| !b.rules.contains(rule)) {
-        found.push((
-            format!("lint.rules: the organisation's rules in {rule} are not run any more"),
-            key("lint"),
-        ));
+        tell(format!("lint.rules: the organisation's rules in {rule} are not run any more"), &None);
     }
-    // Where nothing is said of approval, none is needed.
-    let (x, y) = (a.reviews.unwrap_or(0), b.reviews.unwrap_or(0));
-    if y < x {
-        found.push((format!("approval.reviews: {y} instead of {x}"), key("reviews").or(key("approval"))));
+    match (&a.budget, &b.budget) {
+        (Some(old), None) => {
+            tell(format!("lint.budget: there is none any more, and it was {}", old.value), &None)
+        }
+        (Some(old), Some(new)) if new.value > old.value => {
+            tell(format!("lint.budget: {} instead of {}", new.value, old.value), &new.place);
+        }
+        _ => {}
     }
-    if a.branch.is_some() && a.branch != b.branch {
-        let new = b.branch.as_deref().unwrap_or("none");
-        found.push((
-            format!("approval.branch: another branch is protected: {new}"),
-            key("branch").or(key("approval")),
-        ));
+    if b.reviews.value < a.reviews.value {
+        let message = format!("approval.reviews: {} instead of {}", b.reviews.value, a.reviews.value);
+        tell(message, &b.reviews.place);
+    }
+    if a.branch.value.is_some() && a.branch.value != b.branch.value {
+        let new = b.branch.value.as_deref().unwrap_or("none");
+        tell(format!("approval.branch: another branch is protected: {new}"), &b.branch.place);
+    }
+    if let (Some(old), Some(new)) = (&a.signers.value, &b.signers.value)
+        && old != new
+    {
+        tell(format!("approval.allowed_signers: others approve, those of {new}"), &b.signers.place);
+    }
+    if let Some(new) = &b.forge.value
+        && b.forge.value != a.forge.value
+    {
+        tell(format!("approval.github: others approve, those of {new}"), &b.forge.place);
     }
     for (name, hosts) in &b.secrets {
         let old = a.secrets.iter().find(|(old, _)| old.value == name.value);
         let new = |host: &&String| old.is_none_or(|(_, known)| !known.contains(host));
         for host in hosts.iter().filter(new) {
-            found.push((format!("secrets: {} may be sent to {host}", name.value), Some(name.span)));
+            tell(format!("secrets: {} may be sent to {host}", name.value), &name.place);
         }
     }
     found
+}
+
+/// `budget-exceeded`
+pub(super) fn budget_exceeded(view: &ChangeView<'_>, sink: &mut Sink<'_>) {
+    for Budget { most, said, moved } in view.budgets.iter().copied() {
+        let sum: i64 = moved.iter().map(Moved::by).sum();
+        if sum <= i64::from(*most) {
+            continue;
+        }
+        let mut moved: Vec<&Moved<'_>> = moved.iter().filter(|moved| moved.by() != 0).collect();
+        moved.sort_by_key(|moved| (-moved.by(), moved.name));
+        let named = moved.iter().take(MOST_NAMED);
+        let mut words: Vec<String> =
+            named.clone().map(|moved| format!("{} {:+}", moved.name, moved.by())).collect();
+        if moved.len() > MOST_NAMED {
+            words.push(format!("{} more", moved.len() - MOST_NAMED));
+        }
+        let message = format!(
+            "this change lets policies have {sum} more replicas together ({}), and {said} allows {most} in one change",
+            words.join(", ")
+        );
+        sink.raise(message, |mut f| {
+            for Moved { before, after, version, .. } in named {
+                let Some((policy, source)) = version.filter(|_| after > before) else { continue };
+                let text = match before {
+                    0 => format!("new, up to {after}"),
+                    _ => format!("from {before} to {after}"),
+                };
+                f = f.at(source, policy.replicas.max.span, text);
+            }
+            f.help("make it several changes, or raise `lint: budget` in a change of its own")
+        });
+    }
 }

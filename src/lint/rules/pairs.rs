@@ -57,6 +57,53 @@ fn share(a: &Cell, b: &Cell) -> bool {
     shared
 }
 
+/// A scale_in rule that is content with one idle metric of several (`or`), while another is so high that
+/// a scale_out rule is true.
+pub(super) fn while_hot(view: &PolicyView<'_>, sink: &mut Sink<'_>) {
+    let domain = domain(view.policy);
+    let solver = Solver { domain: &domain };
+    let all = conditioned(view);
+    for inward in all.iter().filter(|c| !c.out) {
+        let ways = solver.holds(inward.when).sure;
+        for out in all.iter().filter(|c| c.out) {
+            let hot = solver.holds(out.when).sure;
+            // What contradicts over a metric that both name, `both-ways` tells.
+            if ways.iter().any(|a| hot.iter().any(|b| share(a, b))) {
+                continue;
+            }
+            // One way in says that the metric has to be low, another does not look at it.
+            let names = |way: &Cell, hot: &Cell| {
+                hot.keys().any(|read| matches!(read, Read::Metric(_)) && way.contains_key(read))
+            };
+            // By the hour, or by nothing at all, is no metric that is low.
+            let reads = |way: &&Cell| way.keys().any(|read| matches!(read, Read::Metric(_)));
+            let forgets = |hot: &Cell| {
+                ways.iter().any(|way| names(way, hot))
+                    && ways.iter().filter(reads).any(|way| !names(way, hot))
+            };
+            if !hot.iter().any(forgets) {
+                continue;
+            }
+            let Claim::At(point) = solver.together(&[(inward.when, true), (out.when, true)]) else {
+                continue;
+            };
+            let (less, more) = (called(inward.rule), called(out.rule));
+            let message = format!(
+                "{less} is true as soon as one of its metrics is low: at {} it scales in while {more} is true",
+                words(&point)
+            );
+            sink.raise(message, |finding| {
+                let finding = finding.at(view.source, inward.rule.when_span, "scales in");
+                let finding = finding.at(view.source, out.rule.when_span, "needs the replicas");
+                comparisons(finding, inward.when, "").help(format!(
+                    "join them with `and`; that the larger count wins is no help while {more} waits (`sustained_for`, cooldown) or is not yet true"
+                ))
+            });
+            break;
+        }
+    }
+}
+
 /// `cpu` = 0.5 and `p95` = 0.3
 fn words(point: &Point) -> String {
     let mut parts: Vec<String> = Vec::new();
@@ -209,7 +256,7 @@ pub(super) fn held_step(view: &PolicyView<'_>, sink: &mut Sink<'_>) {
             format!("`anti_flap` goes no lower than {}", turn.shrunk)
         };
         let message = format!(
-            "{less} does not get its way {}: {}, where {more} is true, so {then}",
+            "{less} is held back {}: {}, where {more} is true, so {then}",
             at_counts(turns),
             turn.projected("would be")
         );

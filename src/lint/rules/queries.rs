@@ -1,9 +1,10 @@
 //! What a policy asks Prometheus: queries that are none, that give no one number, that look back
 //! over too little. May import: `text`, `model`, `lint`'s own modules.
 
+use crate::lint::intervals::figure;
 use crate::lint::promql::spread::spread;
 use crate::lint::promql::unit::{Quantity, quantity};
-use crate::lint::promql::{Grouping, Kind, Node, Window};
+use crate::lint::promql::{Grouping, Kind, Matching, Node, Window};
 use crate::lint::{QueryView, Sink};
 use crate::model::{Duration, Unit};
 use crate::text::Span;
@@ -190,6 +191,101 @@ pub(super) fn histogram_without_le(view: &QueryView<'_>, sink: &mut Sink<'_>) {
     });
 }
 
+/// A quantile that is none: Prometheus answers with an infinity, which is no number here.
+pub(super) fn quantile_outside_range(view: &QueryView<'_>, sink: &mut Sink<'_>) {
+    let Ok(node) = &view.read else { return };
+    node.each(&mut |node| {
+        let (name, number) = match &node.kind {
+            Kind::Call { name, arguments, .. }
+                if ["histogram_quantile", "quantile_over_time"].contains(&name.as_str()) =>
+            {
+                (name, arguments.first())
+            }
+            Kind::Aggregate { name, parameter, .. } if name == "quantile" => (name, parameter.as_deref()),
+            _ => return,
+        };
+        let Some((number, value)) = number.and_then(|n| Some((n, n.constant()?))) else { return };
+        if (0.0..=1.0).contains(&value) {
+            return;
+        }
+        let shown = figure(value);
+        let message =
+            format!("`{name}` takes a quantile from 0 to 1, and `{}` asks for {shown}", view.name());
+        let help = match value > 1.0 && value <= 100.0 {
+            true => format!("write {}, if the {shown} percent quantile is meant", figure(value / 100.0)),
+            false => "write a number from 0 to 1, such as 0.95".to_owned(),
+        };
+        sink.raise(message, |finding| {
+            finding.at(view.policy.declared, view.at(number.span), "outside 0 to 1").help(help)
+        });
+    });
+}
+
+/// A query without the label that is to tell replicas apart.
+pub(super) fn lost_replica_label(view: &QueryView<'_>, sink: &mut Sink<'_>) {
+    let (Ok(node), Some(label), false) = (&view.read, &view.metric.replica_label, view.scraped) else {
+        return;
+    };
+    let Some(at) = loses(node, label) else { return };
+    let name = view.name();
+    let message =
+        format!("the query of `{name}` has no label `{label}` left, which is to tell replicas apart");
+    let help = match &at.kind {
+        Kind::Aggregate { name, grouping: Grouping::By(labels), .. } => {
+            let mut kept = labels.clone();
+            kept.push(label.clone());
+            format!("write `{name} by ({}) (…)`, or leave `replica_label` out", kept.join(", "))
+        }
+        Kind::Aggregate { .. } => {
+            format!("take `{label}` out of `without (…)`, or leave `replica_label` out")
+        }
+        _ => format!("keep `{label}`, or leave `replica_label` out"),
+    };
+    sink.raise(message, |finding| {
+        finding.at(view.policy.declared, view.at(at.span), format!("`{label}` is lost here")).help(help)
+    });
+}
+
+/// The part of a query that has a label no more; `None` where it has it, or where that cannot be told.
+fn loses<'n>(node: &'n Node, label: &str) -> Option<&'n Node> {
+    let has = |labels: &[String]| labels.iter().any(|l| l == label);
+    match &node.kind {
+        Kind::Number(_) | Kind::Text => Some(node),
+        // Which labels a recording rule keeps cannot be told from here.
+        Kind::Selector(_) => None,
+        Kind::Subquery(of, _) | Kind::Negated(of) => loses(of, label),
+        Kind::Call { name, arguments, .. } => match name.as_str() {
+            // They may make the label.
+            "label_replace" | "label_join" => None,
+            "absent" | "absent_over_time" | "scalar" | "vector" | "time" | "pi" => Some(node),
+            _ => arguments
+                .iter()
+                .find(|a| !a.is_scalar() && a.kind != Kind::Text)
+                .and_then(|a| loses(a, label)),
+        },
+        Kind::Aggregate { name, of, .. } if CHOOSING.contains(&name.as_str()) => loses(of, label),
+        Kind::Aggregate { grouping, of, .. } => {
+            let dropped = match grouping {
+                Grouping::By(labels) => !has(labels),
+                Grouping::Without(labels) => has(labels),
+            };
+            if dropped { Some(node) } else { loses(of, label) }
+        }
+        Kind::Binary { left, right, .. } if left.is_scalar() => loses(right, label),
+        Kind::Binary { left, right, .. } if right.is_scalar() => loses(left, label),
+        Kind::Binary { operator, matching, left, right, .. } => {
+            match (operator.to_ascii_lowercase().as_str(), matching) {
+                ("and" | "unless", _) | (_, Matching::Left) => loses(left, label),
+                (_, Matching::Right) => loses(right, label),
+                ("or", _) => loses(left, label).filter(|_| loses(right, label).is_some()),
+                (_, Matching::On(labels)) if !has(labels) => Some(node),
+                (_, Matching::Ignoring(labels)) if has(labels) => Some(node),
+                _ => loses(left, label),
+            }
+        }
+    }
+}
+
 /// Whether buckets of a classic histogram are selected.
 fn has_buckets(node: &Node) -> bool {
     let mut found = false;
@@ -268,7 +364,7 @@ pub(super) fn unit(view: &QueryView<'_>, sink: &mut Sink<'_>) {
     let mut ways = Vec::new();
     if found.measures(&declared) {
         let (sign, number) = if factor >= 1.0 { ("*", factor) } else { ("/", 1.0 / factor) };
-        ways.push(format!("write `… {sign} {}`", crate::lint::intervals::figure(number.round())));
+        ways.push(format!("write `… {sign} {}`", figure(number.round())));
     }
     if !same.is_empty() {
         ways.push(format!("declare {}", same.join(" or ")));

@@ -174,6 +174,29 @@ pub(super) fn cooldown_under_startup(view: &PolicyView<'_>, sink: &mut Sink<'_>)
     });
 }
 
+/// A cooldown of a scale_in rule that is over before that of the policy.
+pub(super) fn hidden_cooldown(view: &PolicyView<'_>, sink: &mut Sink<'_>) {
+    let policy = view.policy;
+    let Some(whole) = policy.cooldown.scale_in else { return };
+    for rule in &policy.scale_in {
+        let Some(own) = rule.cooldown.filter(|own| *own > Duration::ZERO && *own <= whole) else { continue };
+        let message = format!(
+            "the cooldown of {} ({own}) never bars it: after each of its steps nothing scales in for {whole} anyway",
+            called(rule)
+        );
+        sink.raise(message, |finding| {
+            let finding =
+                finding.at(view.source, rule_place(view, rule, "cooldown"), "over too early to matter");
+            let policy_s = place(view, &["cooldown", "scale_in"]).or_else(|| place(view, &["cooldown"]));
+            let finding = match policy_s {
+                Some(span) => finding.at(view.source, span, "the policy's own, for every step in"),
+                None => finding,
+            };
+            finding.help(format!("leave it out, or make it longer than {whole}"))
+        });
+    }
+}
+
 /// A rate limit that takes too long from min to max.
 pub(super) fn slow_to_max(view: &PolicyView<'_>, sink: &mut Sink<'_>) {
     let policy = view.policy;

@@ -8,9 +8,12 @@
 //! between its last look at the lock and that write is refused by the server. What is written before
 //! that is new objects, which nobody reads yet. Nothing that is scaled is ever written to.
 
+mod applied;
 mod lease;
 mod objects;
 mod reach;
+
+pub use applied::{Applied, applied};
 
 use super::{Claim, Error, Generation, Identity, Journal, Live, Lock, Operation, Refusal, Target};
 use crate::change::Bundle;
