@@ -12,7 +12,8 @@ use crate::config;
 use crate::forge::github::{Client, proof as facts};
 use crate::forge::{Failed, Why};
 use crate::git::{self, Oid, Side};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::collections::btree_map::{BTreeMap, Entry};
 
 /// Most commits of the branch that are looked at as parts of a change, the newest: who had a hand
 /// in older ones is known from git all the same.
@@ -139,12 +140,10 @@ impl Asked<'_> {
             let name = commit.to_string();
             let request = match facts::request_of(client, &name, branch).map_err(failed)? {
                 Err(why) => Err(why),
-                Ok(number) => {
-                    if !known.contains_key(&number) {
-                        known.insert(number, self.request(client, number, commit, check)?);
-                    }
-                    known.get(&number).cloned().unwrap_or_else(|| Err("it is not known".into()))
-                }
+                Ok(number) => match known.entry(number) {
+                    Entry::Occupied(found) => found.get().clone(),
+                    Entry::Vacant(open) => open.insert(self.request(client, number, commit, check)?).clone(),
+                },
             };
             parts.push(Part { commit: name, policies: policies.collect(), request });
         }

@@ -2,15 +2,17 @@
 //! `check --diff` and `ci`. Files have their names from the repository's root on. May import:
 //! everything.
 
+use super::approvals::named;
 use super::compare::Comparison;
 use super::failure::Failure;
 use super::files;
 use super::guards::Side;
+use crate::change::signers;
 use crate::config::FILE_NAME;
 use crate::git::{self, FileChange, Range, Repo, Snapshot};
 use crate::lint::baseline::Baseline;
 use crate::lint::changed::{
-    Budget, ChangeView, ChangedPolicy, Grown, Guards, LostRule, Moved, Place, ceiling, changed,
+    Budget, ChangeView, ChangedPolicy, Grown, Guards, Joined, LostRule, Moved, Place, ceiling, changed,
 };
 use crate::lint::{rules, suppress};
 use crate::model::Finding;
@@ -59,12 +61,46 @@ pub fn weakened(
     view.grown = grown.iter().collect();
     let budgets = budgets(comparison, &guarded);
     view.budgets = budgets.iter().collect();
+    let joined = joined(&comparison.files, &before, &after, &mut sides);
+    view.joined = joined.iter().collect();
     let findings = changed(&view, &|id| rules::rule(id).is_some());
     let mut sources: Vec<Source> = texts.iter().map(|(_, new)| new.clone()).collect();
     sources.extend(grown.iter().map(|grown| grown.place.0.clone()));
+    sources.extend(joined.iter().map(|joined| joined.place.0.clone()));
     sources.extend(comparison.after.sources.iter().cloned());
     sources.extend(guarded.iter().map(|(_, _, b)| b.home.0.clone()));
     Ok(Weakened { findings, sources })
+}
+
+/// Those whom a change adds to a list of signers, under another name or with another key too.
+fn joined(
+    files: &[FileChange],
+    before: &Snapshot,
+    after: &Snapshot,
+    sides: &mut (Side<'_>, Side<'_>),
+) -> Vec<Joined> {
+    let mut found = Vec::new();
+    for path in files.iter().filter_map(|file| file.after.as_ref()) {
+        let shown = git::shown_path(path);
+        let folder = Path::new(&shown).parent().and_then(|parent| sides.1.nearest(parent));
+        let Some(folder) = folder else { continue };
+        let (old, new) = (sides.0.guards(&folder, Some(nowhere())), sides.1.guards(&folder, Some(nowhere())));
+        let (Some(old), Some(new)) = (old, new) else { continue };
+        // Where nobody had to approve, whoever may is no weakening.
+        if new.signers.value.as_deref() != Some(&*shown) || old.reviews.value == 0 {
+            continue;
+        }
+        let Some(source) = text(after, path) else { continue };
+        let list = |source: &Source| signers::parse(source).0;
+        let known = old.signers.value.and_then(|path| text(before, path.as_bytes()));
+        let known: Vec<String> = known.iter().flat_map(list).map(|one| named(&one)).collect();
+        let lines = LineIndex::new(&source.text);
+        for one in list(&source).iter().filter(|one| !known.contains(&named(one))) {
+            let place = lines.line_span(&source.text, one.line).unwrap_or_default();
+            found.push(Joined { who: one.principals.join(","), place: (source.clone(), place) });
+        }
+    }
+    found
 }
 
 /// Both texts of a file that differs, where it may have suppressions.

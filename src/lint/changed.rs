@@ -24,6 +24,8 @@ pub struct ChangeView<'a> {
     pub grown: Vec<&'a Grown>,
     /// What ceilings may rise by, and what they rise by.
     pub budgets: Vec<&'a Budget<'a>>,
+    /// Those whose approval counts after the change, and did not before.
+    pub joined: Vec<&'a Joined>,
 }
 
 /// A file, and a place in it.
@@ -50,6 +52,15 @@ pub struct Grown {
     /// By how many findings.
     pub by: u32,
     /// The file, and the first finding in it that is new.
+    pub place: Place,
+}
+
+/// Somebody whom a change adds to those who approve.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Joined {
+    /// Who, as the list names them.
+    pub who: String,
+    /// The list, and the line.
     pub place: Place,
 }
 

@@ -305,3 +305,32 @@ fn ci_tells_of_the_organisation_s_rules_that_a_change_takes_out() {
         [("house/rules.lua", &*rule.replace("low-floor", "other")), ("web.lua", &*policy("web", 11, false))];
     told(&before, &after, 1, &["the organisation's rule `low-floor` is taken out", "too low"]);
 }
+
+#[test]
+fn who_may_approve_from_now_on_is_told_by_name() {
+    let key = |n: &str| format!("ssh-ed25519 {n}");
+    let (ann, zoe) = (
+        key("AAAAC3NzaC1lZDI1NTE5AAAAIIqI4910CfGV/VLbLTy6XXLKZwm/HZQSG/N0iAG0D29c"),
+        key("AAAAC3NzaC1lZDI1NTE5AAAAIJx0hT5nO5wyf1nQGqH0qkKzEo2tFnO3w1j0pXn5TQ0f"),
+    );
+    let list = |lines: &[(&str, &str)]| -> String {
+        lines.iter().map(|(who, key)| format!("{who} namespaces=\"luascale\" {key}\n")).collect()
+    };
+    let one = list(&[("ann@example.com", &ann)]);
+    let before = [
+        ("luascale.yaml", "approval: { reviews: 1, allowed_signers: keys/signers }\n"),
+        ("keys/signers", &one),
+        ("web.lua", &policy("web", 10, false)),
+    ];
+    let two = list(&[("ann@example.com", &ann), ("zoe@example.com", &zoe)]);
+    told(&before, &[("keys/signers", &two)], 1, &["zoe@example.com may approve", "keys/signers:2"]);
+    // Another name of a key that was known is another person.
+    let renamed = list(&[("mallory@example.com", &ann)]);
+    told(&before, &[("keys/signers", &renamed)], 1, &["mallory@example.com may approve"]);
+    // Fewer, and others where nobody had to approve, weaken nothing.
+    let open =
+        [("luascale.yaml", "lint: {}\n"), ("keys/signers", &*one), ("web.lua", &policy("web", 10, false))];
+    told(&open, &[("keys/signers", &two)], 0, &["nothing found"]);
+    let both = [before[0], ("keys/signers", &*two), before[2]];
+    told(&both, &[("keys/signers", &one)], 0, &["nothing found"]);
+}

@@ -2,7 +2,9 @@
 //! places that something is sent to. May import: `model`, `change`, `lint`'s own modules.
 
 use crate::change::meaning::{Change, Class};
-use crate::lint::changed::{Budget, ChangeView, ChangedPolicy, Grown, Guards, LostRule, Moved, Place, Said};
+use crate::lint::changed::{
+    Budget, ChangeView, ChangedPolicy, Grown, Guards, Joined, LostRule, Moved, Place, Said,
+};
 use crate::lint::{Sink, suppress};
 use crate::model::{Finding, Level};
 use crate::text::{Source, Span};
@@ -173,6 +175,12 @@ pub(super) fn weaker_settings(view: &ChangeView<'_>, sink: &mut Sink<'_>) {
             f.at(source, *span, "new here").help(
                 "what a change is held against is read from before it: mend what was found, or allow it with a reason",
             )
+        });
+    }
+    for Joined { who, place: (source, span) } in view.joined.iter().copied() {
+        sink.raise(format!("approval: {who} may approve from the next change on"), |f| {
+            f.at(source, *span, "new here")
+                .help("add who approves in a change of its own, which those approve who were there before")
         });
     }
     // A configuration above several folders is weaker for each of them, and told once.
