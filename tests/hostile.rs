@@ -365,8 +365,8 @@ fn sources_that_are_long_or_deep_are_refused_quickly() {
     };
     let chain = |piece: &str| format!("local x = 1 return x{}", piece.repeat(within / piece.len() - 10));
     for (name, text, says) in [
-        ("six megabytes", "local x = 1\n".repeat(500_000), "more than the 1048576 bytes"),
-        ("one long comment", format!("--{}", "x".repeat(6_000_000)), "more than the 1048576 bytes"),
+        ("six megabytes", "local x = 1\n".repeat(500_000), "larger than 1 MiB"),
+        ("one long comment", format!("--{}", "x".repeat(6_000_000)), "larger than 1 MiB"),
         ("parentheses", deep("(", ")"), "Exceeded"),
         ("tables", deep("{", "}"), "Exceeded"),
         ("functions", deep("function() return ", " end"), "Exceeded"),
@@ -424,7 +424,7 @@ fn modules_in_a_circle_and_modules_that_loop() {
         ("a", "modules require each other in a circle: a -> b -> a", "b.lua", "b.lua"),
         ("self", "modules require each other in a circle: self -> self", "self.lua", "self.lua"),
         ("loops", "a loop that does not end", "loops.lua", "loops.lua"),
-        ("long", "more than the 1048576 bytes", "hostile.lua", ""),
+        ("long", "larger than 1 MiB", "hostile.lua", ""),
         ("none", "there is no module \"none\"", "hostile.lua", "hostile.lua"),
     ] {
         watched(name, move || {
