@@ -146,6 +146,10 @@ fn the_child_has_no_environment_and_dies_with_its_parent() {
     let limits = std::fs::read_to_string(format!("/proc/{child}/limits")).unwrap();
     let limit = |name: &str| limits.lines().find(|l| l.starts_with(name)).unwrap().to_owned();
     assert!(!limit("Max address space").contains("unlimited"), "{limits}");
+    // What an allocator or a thread reserves counts: most of what it may have must be left.
+    let about = std::fs::read_to_string(format!("/proc/{child}/status")).unwrap();
+    let size = about.lines().find_map(|l| l.strip_prefix("VmSize:")?.trim().strip_suffix(" kB")).unwrap();
+    assert!(size.parse::<u64>().unwrap() < 400 * 1024, "{size} kB of address space are taken");
     assert!(limit("Max file size").contains(" 0 "), "{limits}");
     assert!(limit("Max core file size").contains(" 0 "), "{limits}");
     parent.kill().unwrap();
