@@ -194,6 +194,18 @@ pub fn escaped(text: &str) -> String {
         .collect()
 }
 
+/// A commit as people read it: its first 9 digits; what is no commit's identifier stays as it is.
+pub fn short_commit(id: &str) -> &str {
+    let digits = id.bytes().all(|b| b.is_ascii_hexdigit());
+    id.get(..9).filter(|_| digits).unwrap_or(id)
+}
+
+/// A digest as people read it: its first 12 digits.
+pub fn short_digest(digest: &str) -> &str {
+    let hex = digest.strip_prefix("sha256:").unwrap_or(digest);
+    hex.get(..12).unwrap_or(hex)
+}
+
 /// A size as people read it, to a tenth: `300 B`, `64 KiB`, `1.5 MiB`.
 pub fn size(bytes: u64) -> String {
     let mut unit = 1;

@@ -249,13 +249,12 @@ fn the_tutorial_runs_as_it_is_written() {
     walked("docs/tutorial.md", &folder, 6);
 }
 
-/// The README's change is one of examples/checkout, as the only folder of a repository.
+/// The README's change is one of examples/checkout, made where a clone begins.
 #[test]
 fn the_change_in_the_readme_means_what_it_says_there() {
     let folder = Folder::with(&[]);
-    let example = root().join("examples/checkout");
-    for path in find("examples/checkout", "") {
-        folder.write(path.strip_prefix(&example).unwrap().to_str().unwrap(), &std::fs::read(&path).unwrap());
+    for path in find("examples", "") {
+        folder.write(path.strip_prefix(root()).unwrap().to_str().unwrap(), &std::fs::read(&path).unwrap());
     }
     typed_in_a_shell("git init -q -b main && git add -A && git commit -q -m Start", &folder).expect(0);
     let text = std::fs::read_to_string(root().join("README.md")).unwrap();

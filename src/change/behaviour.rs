@@ -36,7 +36,8 @@ pub struct Compared {
     pub apart_ms: i64,
     /// The first partings.
     pub first: Vec<Parting>,
-    /// The lines of both: time, older, newer; the most of each within its column.
+    /// The lines of both: time, older, newer. Of each column those ticks at which either is lowest
+    /// and highest, so that no peak and no flapping between two points is lost.
     pub lines: Vec<(Time, u32, u32)>,
     /// What failed in the newer version, and what cut a run short.
     pub faults: Vec<String>,
@@ -94,7 +95,7 @@ pub fn compare((p, before): (&Policy, &Run), (q, after): (&Policy, &Run)) -> Com
     out.end = x.1.max(y.1);
     let span = out.end.since(out.start).0.max(1);
     let columns = before.ticks.len().max(after.ticks.len()).clamp(1, COLUMNS);
-    let mut lines: Vec<Option<(Time, u32, u32)>> = vec![None; columns];
+    let mut lines: Vec<Option<Extremes>> = vec![None; columns];
     // Compared where both have a tick, from the later start to the earlier end.
     let (from, to) = (x.0.max(y.0), x.1.min(y.1));
     let (mut i, mut j) = (0usize, 0usize);
@@ -114,8 +115,12 @@ pub fn compare((p, before): (&Policy, &Run), (q, after): (&Policy, &Run)) -> Com
         let (a, b) = (held(before, i), held(after, j));
         let column = (time.since(out.start).0 as i128 * columns as i128 / (i128::from(span) + 1)) as usize;
         if let Some(slot) = lines.get_mut(column) {
-            let (start, x, y) = slot.unwrap_or((time, 0, 0));
-            *slot = Some((start, x.max(a), y.max(b)));
+            let point = (time, a, b);
+            slot.get_or_insert([point; 4]).iter_mut().zip(FURTHER).for_each(|(kept, further)| {
+                if further(&point, kept) {
+                    *kept = point;
+                }
+            });
         }
         if time < from || time > to {
             continue;
@@ -138,9 +143,24 @@ pub fn compare((p, before): (&Policy, &Run), (q, after): (&Policy, &Run)) -> Com
         }
         apart = a != b;
     }
-    out.lines = lines.into_iter().flatten().collect();
+    for mut column in lines.into_iter().flatten() {
+        column.sort_by_key(|point| point.0);
+        out.lines.extend(column);
+    }
+    out.lines.dedup_by_key(|point| point.0);
     out
 }
+
+/// A time, and what the older and the newer version want then.
+type Point = (Time, u32, u32);
+
+/// The ticks of a column at which the older one is lowest and highest, and the newer one; of
+/// several the first.
+type Extremes = [Point; 4];
+
+/// Whether a point is further out than the one that is kept, for each of [`Extremes`].
+const FURTHER: [fn(&Point, &Point) -> bool; 4] =
+    [|a, b| a.1 < b.1, |a, b| a.1 > b.1, |a, b| a.2 < b.2, |a, b| a.2 > b.2];
 
 /// What decided a tick, in words.
 fn why(policy: &Policy, run: &Run, tick: usize) -> String {
@@ -228,6 +248,27 @@ mod tests {
         assert_eq!((found.first[1].before, found.first[1].after), (2, 1));
         assert_eq!(found.lines.len(), 6);
         assert!(compared(run(&[1, 2], 1000), run(&[1, 2], 1000)).is_same());
+    }
+
+    #[test]
+    fn the_lines_keep_every_peak_and_what_flaps_between_two_columns() {
+        // Many more ticks than columns: both rest at 5, the older one flaps, the newer one peaks once.
+        let flat = vec![5; 5000];
+        let flapping: Vec<u32> = (0..5000).map(|at| if at % 7 == 3 { 2 } else { 8 }).collect();
+        let mut peak = flat;
+        peak[2501] = 40;
+        let found = compared(run(&flapping, 1000), run(&peak, 1000));
+        assert!(found.lines.len() <= 4 * COLUMNS, "{}", found.lines.len());
+        assert!(found.lines.is_sorted_by(|a, b| a.0 < b.0), "each time once");
+        for (time, a, b) in &found.lines {
+            let tick = (time.0 / 1000) as usize;
+            assert_eq!((*a, *b), (flapping[tick], peak[tick]), "at {tick}");
+        }
+        assert!(found.lines.contains(&(Time(2_501_000), flapping[2501], 40)));
+        for column in found.lines.chunk_by(|a, b| a.0.0 * 160 / 4_999_001 == b.0.0 * 160 / 4_999_001) {
+            let seen: Vec<u32> = column.iter().map(|point| point.1).collect();
+            assert!(seen.contains(&2) && seen.contains(&8), "{column:?}");
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@
 
 use super::canonical::{canonical, sha256};
 use super::live::{Head, Identity, Operation, Origin};
+use crate::text::short_digest;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -120,8 +121,8 @@ pub fn verify(bytes: &[u8], anchors: &[Anchor]) -> Verdict {
                 at,
                 format!(
                     "it was changed: its content has the digest {}, and it says {}",
-                    short(&own),
-                    short(&line.digest)
+                    short_digest(&own),
+                    short_digest(&line.digest)
                 ),
             );
         }
@@ -212,12 +213,6 @@ fn parse(raw: &[u8]) -> Result<Line, String> {
 pub fn digest(line: &Line) -> String {
     let body = serde_json::json!({ "line": line.line, "prev": line.prev, "entry": line.entry });
     sha256(canonical(&body).as_bytes())
-}
-
-/// A digest as people read it.
-pub fn short(digest: &str) -> &str {
-    let hex = digest.strip_prefix("sha256:").unwrap_or(digest);
-    hex.get(..12).unwrap_or(hex)
 }
 
 /// The lines that can be read, in the order written.

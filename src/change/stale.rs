@@ -2,6 +2,8 @@
 
 use super::live::Identity;
 use super::plan::{Op, Plan, Planned};
+use crate::model::Time;
+use crate::text::{short_commit, short_digest};
 use jiff::Timestamp;
 
 /// What a plan that was kept is worth now.
@@ -43,7 +45,11 @@ pub fn agreement(kept: &Plan, now: &Plan, time: Timestamp) -> Agreement {
             let moved = if kept.git.head == now.git.head {
                 String::new()
             } else {
-                format!("; the head moved from {} to {}", short(&kept.git.head), short(&now.git.head))
+                format!(
+                    "; the head moved from {} to {}",
+                    short_commit(&kept.git.head),
+                    short_commit(&now.git.head)
+                )
             };
             let (planned, git) = (version(policy.after.as_deref()), version(git));
             why.push(format!("{id}: {planned} was planned, and git has {git}{moved}"));
@@ -65,10 +71,13 @@ pub fn agreement(kept: &Plan, now: &Plan, time: Timestamp) -> Agreement {
         return Agreement::Applied;
     }
     if kept.is_early(time) {
-        why.push(format!("it says that it was made at {}, which is still to come", kept.created));
+        why.push(format!(
+            "it says that it was made at {}, which is still to come",
+            Time::said_of(&kept.created)
+        ));
     }
     if kept.expires.parse::<Timestamp>().map_or(true, |expires| time >= expires) {
-        why.push(format!("it expired at {}", kept.expires));
+        why.push(format!("it expired at {}", Time::said_of(&kept.expires)));
     }
     if kept.tool.rules != now.tool.rules {
         why.push(format!(
@@ -171,14 +180,8 @@ pub fn touched(plan: &Plan) -> Vec<&str> {
     plan.policies.iter().filter(|policy| policy.op != Op::None).map(|policy| policy.id.as_str()).collect()
 }
 
-/// A digest or a commit, short enough to be read.
-pub fn short(id: &str) -> &str {
-    let plain = id.strip_prefix("sha256:").unwrap_or(id);
-    plain.get(..12).unwrap_or(plain)
-}
-
 fn version(digest: Option<&str>) -> String {
-    digest.map_or_else(|| "no version".to_owned(), |digest| format!("version {}", short(digest)))
+    digest.map_or_else(|| "no version".to_owned(), |digest| format!("version {}", short_digest(digest)))
 }
 
 #[cfg(test)]

@@ -39,12 +39,12 @@ fn every_reason_is_told() {
     let kept = plan(&[("web", "1")], &[("web", "2")]);
     let mut moved = plan(&[("web", "1")], &[("web", "3")]);
     moved.git.head = "b".repeat(40);
-    assert!(said(&kept, &moved, NOW).contains("the head moved from aaaaaaaaaaaa to bbbbbbbbbbbb"));
+    assert!(said(&kept, &moved, NOW).contains("the head moved from aaaaaaaaa to bbbbbbbbb"));
     let drifted = plan(&[("web", "x")], &[("web", "2")]);
     assert!(said(&kept, &drifted, NOW).contains("was live when it was planned"));
     let gone = plan(&[("web", "1")], &[]);
     assert!(said(&kept, &gone, NOW).contains("git has no version"));
-    assert!(said(&kept, &kept, "2026-12-02T12:00:00Z").contains("expired at 2026-12-02T12:00:00Z"));
+    assert!(said(&kept, &kept, "2026-12-02T12:00:00Z").contains("expired at 2026-12-02 12:00:00 UTC"));
     let mut elsewhere = kept.clone();
     elsewhere.target.identity = "another".into();
     assert!(said(&kept, &elsewhere, NOW).contains("another target: the directory a-lineage"));

@@ -16,9 +16,10 @@ use crate::change::approval::Verdict;
 use crate::change::chain::Did;
 use crate::change::plan::{self, Op, Plan};
 use crate::change::rollback::kept;
-use crate::change::stale::{self, Agreement, short};
+use crate::change::stale::{self, Agreement};
 use crate::report::delivered::{self, Report};
 use crate::target::{Operation, Origin};
+use crate::text::short_commit;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -327,7 +328,7 @@ fn older(now: &Planning, planned: bool) -> Result<Option<String>, Failure> {
     let Ok(live) = now.repo.resolve(commit) else {
         let what = format!(
             "the commit that is live ({}) is not in this clone, so it cannot be told whether HEAD is older",
-            short(commit)
+            short_commit(commit)
         );
         return Ok(match (now.repo.is_shallow(), planned) {
             (true, _) => Some(format!("{what}; a fetch-depth of 0 (git fetch --unshallow) brings it")),
@@ -344,8 +345,8 @@ fn older(now: &Planning, planned: bool) -> Result<Option<String>, Failure> {
     }
     Ok(Some(format!(
         "HEAD ({}) is older than the commit that is live ({}); to go back, use `luascale rollback`",
-        short(&head),
-        short(&live.id.to_string())
+        short_commit(&head),
+        short_commit(&live.id.to_string())
     )))
 }
 

@@ -8,6 +8,7 @@ use super::planning::Judged;
 use super::terminal::Terminal;
 use super::{Outcome, agent, approvals, files, output, show, verified};
 use crate::change::approval;
+use crate::model::Time;
 use crate::report;
 use jiff::Timestamp;
 use ssh_key::HashAlg;
@@ -20,13 +21,13 @@ pub fn run(args: &Approve, terminal: &Terminal) -> Outcome {
     };
     let now = Timestamp::now();
     if show::expired(&plan, now) {
-        return Err(Failure::usage(format!("the plan expired at {}", plan.expires))
+        return Err(Failure::usage(format!("the plan expired at {}", Time::said_of(&plan.expires)))
             .hint("make a new one: luascale plan -o"));
     }
     if plan.is_early(now) {
         return Err(Failure::usage(format!(
             "the plan says it was made at {}, which is still to come",
-            plan.created
+            Time::said_of(&plan.created)
         ))
         .hint("make a new one: luascale plan -o; or set the clock"));
     }

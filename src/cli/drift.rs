@@ -53,7 +53,7 @@ pub fn run(args: &Drift, terminal: &Terminal) -> Outcome {
         ));
     }
     if let Some(lock) = target.holder()? {
-        notes.push(format!("{} holds the lock {} since {}", lock.holder, lock.id, lock.acquired));
+        notes.push(format!("{} holds the lock {} since {}", lock.holder, lock.id, lock.acquired.said()));
     }
     let policies = drift(live, &git, &in_scope);
     let differences = differences(&planning, &policies, args.held.load_timeout)?;

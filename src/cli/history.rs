@@ -36,13 +36,19 @@ pub fn log(args: &Log, terminal: &Terminal) -> Outcome {
     let entries = story(&repo, from, &args.policy, Limits::default())?;
     let chapters: Vec<told::Chapter<'_>> = entries.iter().map(chapter).collect();
     let text = match args.format {
-        LogFormat::Text => {
-            told::text(&args.policy, &chapters, repo.is_shallow(), &terminal.layout(args.ascii, false))
-        }
-        LogFormat::Json => told::json(&args.policy, &chapters, repo.is_shallow()),
+        LogFormat::Text => told::text(&args.policy, &chapters, &terminal.layout(args.ascii, false)),
+        LogFormat::Json => told::json(&args.policy, &chapters),
     };
     terminal.print(&text, args.output.as_deref())?;
+    tell_cut(&entries, terminal);
     Ok(status::CLEAN)
+}
+
+/// Says where a shallow clone begins, if a policy's story goes back as far.
+fn tell_cut(entries: &[Entry], terminal: &Terminal) {
+    for entry in entries.iter().filter(|entry| entry.cut) {
+        terminal.say(&format!("note: {}", git::cut(&entry.commit.id.to_string())));
+    }
 }
 
 fn chapter(entry: &Entry) -> told::Chapter<'_> {
@@ -53,6 +59,7 @@ fn chapter(entry: &Entry) -> told::Chapter<'_> {
         summary: &entry.commit.summary,
         policy: &entry.id,
         change: entry.change.as_ref(),
+        cut: entry.cut,
     }
 }
 
@@ -104,6 +111,8 @@ pub fn bisect(args: &Bisect, terminal: &Terminal) -> Outcome {
             ),
         };
         terminal.print(&text, None)?;
+        // The commit that is sought may be before what there is.
+        tell_cut(&all, terminal);
         return Ok(if new.0 { status::CLEAN } else { status::FINDINGS });
     }
     let (mut low, mut high) = (0, last);
@@ -120,7 +129,7 @@ pub fn bisect(args: &Bisect, terminal: &Terminal) -> Outcome {
         before.1,
         after.1
     );
-    text.push_str(&told::text(&args.policy, &[chapter(entry)], false, &terminal.layout(args.ascii, false)));
+    text.push_str(&told::text(&args.policy, &[chapter(entry)], &terminal.layout(args.ascii, false)));
     terminal.print(&text, None)?;
     Ok(if new.0 { status::CLEAN } else { status::FINDINGS })
 }
@@ -206,7 +215,7 @@ fn holds(
         .iter()
         .filter_map(|recorded| {
             let ticks = &recorded.run.ticks;
-            Some(format!("from {} to {}", ticks.first()?.time, ticks.last()?.time))
+            Some(format!("from {} to {}", ticks.first()?.time.said(), ticks.last()?.time.said()))
         })
         .collect();
     Err(Failure::usage(format!("nothing is recorded at {}", git::shown(&args.at)))

@@ -116,7 +116,7 @@ fn show(args: &LedgerShow, terminal: &Terminal) -> Outcome {
     let skipped = args.last.map_or(0, |last| lines.len().saturating_sub(last));
     let shown = lines.get(skipped..).unwrap_or_default();
     let text = match args.which.format {
-        TextOrJson::Text => report::shown(shown),
+        TextOrJson::Text => report::shown(shown, &terminal.layout(false, false)),
         TextOrJson::Json => report::shown_json(shown),
     };
     terminal.print(&text, None)?;

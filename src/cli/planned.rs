@@ -8,7 +8,6 @@ use super::failure::Failure;
 use super::linted::Linted;
 use super::revision::{Revision, Versioned};
 use super::{compare, dry_run, files};
-use crate::change::behaviour::Compared;
 use crate::change::canonical::{canonical, sha256};
 use crate::change::difference::{Differing, Fate};
 use crate::change::live::Live;
@@ -19,7 +18,6 @@ use crate::lint::rules::RULES;
 use crate::lua::Limits;
 use crate::model::{Finding, Level};
 use crate::report;
-use crate::sim::trace::Score;
 use crate::text::{LineIndex, Source};
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
@@ -151,7 +149,7 @@ fn tell(
         }
         policy.meaning = meaning(differing);
         let compared = differing.behaviour.iter().flatten();
-        let summary: Vec<String> = compared.map(behaves).collect();
+        let summary: Vec<String> = compared.map(report::diff::sentence).collect();
         if let Some(versioned) = sides.revision.policy(&policy.id).filter(|_| !summary.is_empty()) {
             policy.behaviour = Some(Behaviour { input: input(sides.revision, versioned), summary });
         }
@@ -194,22 +192,6 @@ fn meaning(differing: &Differing) -> Vec<Meaning> {
 /// Both values of a change, in a line.
 fn change_of(change: &Change) -> Option<String> {
     (change.before.is_some() || change.after.is_some()).then(|| report::diff::values(change, "→"))
-}
-
-/// What two versions do on a recording, in a sentence.
-fn behaves(compared: &Compared) -> String {
-    let on = compared.samples.join(", ");
-    if compared.is_same() {
-        return format!("on {on}: both want the same at each of {} ticks", compared.ticks);
-    }
-    let s = if compared.partings == 1 { "" } else { "s" };
-    let first = compared.first.first().map_or(String::new(), |parting| {
-        format!(", first at {}: {} → {} replicas", parting.time, parting.before, parting.after)
-    });
-    let hours =
-        |score: &Score| score.replica_hours.map_or("unknown".to_owned(), |hours| format!("{hours:.1}"));
-    let (before, after) = (hours(&compared.before), hours(&compared.after));
-    format!("on {on}: {before} → {after} replica-hours; they part {} time{s}{first}", compared.partings)
 }
 
 /// The digest of the recordings that are mapped to a policy.

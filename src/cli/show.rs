@@ -9,10 +9,9 @@ use super::verified::{self, Again};
 use super::{Outcome, approvals, files, plan};
 use crate::change::Plan;
 use crate::change::plan as plans;
-use crate::change::stale::short;
-use crate::model::Finding;
+use crate::model::{Finding, Time};
 use crate::report;
-use crate::text::Source;
+use crate::text::{Source, short_commit};
 use jiff::Timestamp;
 use std::path::Path;
 
@@ -41,7 +40,7 @@ pub fn run(args: &Show, terminal: &Terminal) -> Outcome {
     let judged = again.as_ref().map_err(Clone::clone).and_then(|again| again.judged(&plan, &args.plan, now));
     let verdict = judged.as_ref().ok().map(|judged| &judged.verdict);
     let head = again.as_ref().map(|again| again.planning.head.to_string()).unwrap_or_default();
-    let sure = || format!("verified: planned again from {}, in the same words", short(&head));
+    let sure = || format!("verified: planned again from {}, in the same words", short_commit(&head));
     let checked = doubt.as_ref().map_or_else(sure, |why| format!("not verified: {why}"));
     let approvals = match args.format {
         PlanFormat::Json => {
@@ -66,7 +65,7 @@ pub fn run(args: &Show, terminal: &Terminal) -> Outcome {
     terminal.print(&whole, None)?;
     approvals::told(&judged, terminal);
     if args.format == PlanFormat::Text && expired(&plan, now) {
-        terminal.say(&format!("note: it expired at {}: make a new one", plan.expires));
+        terminal.say(&format!("note: it expired at {}: make a new one", Time::said_of(&plan.expires)));
     }
     Ok(ends(&again, &plan))
 }

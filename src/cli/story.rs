@@ -23,6 +23,9 @@ pub struct Entry {
     pub change: Option<Differing>,
     /// The policy's name at it.
     pub id: String,
+    /// Whether a shallow clone begins here: what the commit did to the policy cannot be told, and
+    /// [`Entry::change`] has it as new.
+    pub cut: bool,
 }
 
 /// What is known of the policy at a commit: its name and the files that it is made of.
@@ -83,7 +86,8 @@ pub fn story(repo: &Repo, from: Oid, id: &str, limits: Limits) -> Result<Vec<Ent
         let commit = repo.commit(commit)?;
         if commit.parents.is_empty() {
             // Where history begins, or was cut off.
-            entries.extend(step(repo, &commit, None, &state, limits)?.0);
+            let cut = repo.is_cut(commit.id);
+            entries.extend(step(repo, &commit, None, &state, limits)?.0.map(|entry| Entry { cut, ..entry }));
             continue;
         }
         let mut steps = Vec::new();
@@ -157,7 +161,7 @@ fn step(
         }
     };
     let new = load(&Side::Commit(commit.id), &|path| state.paths.contains(path))?;
-    let told = |change, id: &str| Entry { commit: commit.clone(), change, id: id.to_string() };
+    let told = |change, id: &str| Entry { commit: commit.clone(), change, id: id.to_string(), cut: false };
     let before = State { id: state.id.clone(), paths: older.clone() };
     let Some(here) = new.policy(&state.id).cloned() else {
         return Ok((Some(told(None, &state.id)), Some(before)));

@@ -153,7 +153,10 @@ impl From<Error> for Failure {
         match error {
             Error::Locked(lock) => Failure::environment(format!(
                 "another apply is at work: {} holds the lock {} since {}, last heard of at {}",
-                lock.holder, lock.id, lock.acquired, lock.renewed
+                lock.holder,
+                lock.id,
+                lock.acquired.said(),
+                lock.renewed.said()
             ))
             .hint("wait for it with --lock-timeout 5m")
             .hint(format!("where it is certain that it is gone: luascale unlock --id {}", lock.id)),

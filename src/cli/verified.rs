@@ -6,7 +6,8 @@ use super::args_plan::{HeldArgs, PlanningArgs};
 use super::failure::Failure;
 use super::planning::{self, Judged, Made, Planning, Request};
 use crate::change::Plan;
-use crate::change::stale::{self, short};
+use crate::change::stale;
+use crate::text::short_commit;
 use jiff::Timestamp;
 use std::path::Path;
 
@@ -38,7 +39,11 @@ pub fn again(kept: &Plan, held: &HeldArgs, now: Timestamp) -> Result<Again, Fail
     let mut why = stale::differing(kept, &planning.plan);
     let head = planning.head.to_string();
     if !why.is_empty() && kept.git.head != head {
-        why.push(format!("it is of the commit {}, and HEAD is {}", short(&kept.git.head), short(&head)));
+        why.push(format!(
+            "it is of the commit {}, and HEAD is {}",
+            short_commit(&kept.git.head),
+            short_commit(&head)
+        ));
     }
     planning.plan.created = kept.created.clone();
     planning.plan.expires = kept.expires.clone();

@@ -259,6 +259,14 @@ impl Repo {
 pub const SHALLOW: &str =
     "this clone is shallow: fetch the rest (git fetch --unshallow; in actions/checkout, fetch-depth: 0)";
 
+/// That history was cut off at a commit, and what helps.
+pub fn cut(at: &str) -> String {
+    format!(
+        "this shallow clone begins at {}, and what came before is cut off: a fetch-depth of 0 (git fetch --unshallow) brings it",
+        crate::text::short_commit(at)
+    )
+}
+
 /// A text from a repository, as it may be shown in one line.
 pub(crate) fn shown(text: &str) -> String {
     crate::text::escaped(text)
@@ -284,7 +292,7 @@ fn missing(repo: &Repository, id: Oid, error: &git2::Error) -> Error {
 
 /// The first 9 digits of an identifier.
 pub fn short(id: Oid) -> String {
-    id.to_string().chars().take(9).collect()
+    crate::text::short_commit(&id.to_string()).to_owned()
 }
 
 fn not_opened(error: &git2::Error, path: &Path) -> Error {

@@ -3,7 +3,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "this is where the ledger is read and written")]
 
-pub use crate::change::chain::{Anchor, Did, Entry, Fault, Line, Verdict, head, lines, short, verify};
+pub use crate::change::chain::{Anchor, Did, Entry, Fault, Line, Verdict, head, lines, verify};
 
 use crate::change::canonical::canonical;
 use crate::change::chain::{digest, split};

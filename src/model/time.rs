@@ -17,6 +17,20 @@ impl Time {
         self.0 as f64 / 1000.0
     }
 
+    /// As it is said in a sentence, to the second: `2024-11-29 15:00:30 UTC`.
+    pub fn said(self) -> String {
+        match jiff::Timestamp::from_millisecond(self.0) {
+            Ok(at) => at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
+            Err(_) => self.to_string(),
+        }
+    }
+
+    /// The same of an instant that is written in full, as in a file; of anything else the text itself.
+    pub fn said_of(text: &str) -> String {
+        text.parse::<jiff::Timestamp>()
+            .map_or_else(|_| text.to_owned(), |at| Time(at.as_millisecond()).said())
+    }
+
     /// Time from `earlier` to `self`; negative where `earlier` is later.
     pub fn since(self, earlier: Time) -> Duration {
         Duration(self.0.saturating_sub(earlier.0))

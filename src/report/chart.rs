@@ -1,10 +1,10 @@
 //! The chart of a run for a terminal: the load above, replicas and their bounds below, on one
 //! axis of time. May import: `model`, `sim`.
 
-use super::facts;
 use super::numbers::{self, civil};
 use super::paint::{Tone, cut, pad, width};
 use super::{Layout, Pair};
+use super::{extremes, facts};
 use crate::model::Time;
 use crate::sim::trace::Tick;
 use std::collections::BTreeSet;
@@ -38,7 +38,8 @@ pub(super) struct Glyphs {
     missing: char,
     /// Corner, line and tick of the axis of time.
     axis: [char; 3],
-    gutter: char,
+    /// The other axis: where a row has a label, and where it has none.
+    gutter: [char; 2],
     pub(super) up: &'static str,
     pub(super) down: &'static str,
     pub(super) mark: &'static str,
@@ -68,7 +69,7 @@ impl Charset {
                 bound: '┈',
                 missing: '·',
                 axis: ['└', '─', '┬'],
-                gutter: '┤',
+                gutter: ['┤', '│'],
                 up: "▲",
                 down: "▼",
                 mark: "●",
@@ -94,7 +95,7 @@ impl Charset {
                 bound: '.',
                 missing: '?',
                 axis: ['+', '-', '+'],
-                gutter: '|',
+                gutter: ['|', '|'],
                 up: "+",
                 down: "-",
                 mark: "*",
@@ -145,12 +146,12 @@ pub(super) fn lines((policy, run): Pair<'_>, layout: &Layout) -> Vec<String> {
                 r if r + 1 == LOAD_ROWS => "0",
                 _ => "",
             };
-            out.push(line(label, gutter, glyphs.gutter, &cells));
+            out.push(line(label, gutter, glyphs, &cells));
         }
     }
     out.push(Tone::Strong.paint("replicas"));
     for (row, cells) in replicas.draw(&buckets, &run.ticks, glyphs).into_iter().enumerate() {
-        out.push(line(&replicas.label(row, &run.ticks), gutter, glyphs.gutter, &cells));
+        out.push(line(&replicas.label(row, &run.ticks), gutter, glyphs, &cells));
     }
     let (axis, labels) = time_axis(&buckets, &run.ticks, glyphs);
     out.push(format!("{} {}", " ".repeat(gutter), Tone::Dim.paint(&axis)));
@@ -163,11 +164,13 @@ pub(super) fn lines((policy, run): Pair<'_>, layout: &Layout) -> Vec<String> {
     out
 }
 
-/// A row of the chart: its label, the axis, the cells.
-fn line(label: &str, gutter: usize, axis: char, cells: &[(char, Tone)]) -> String {
+/// A row of a chart: its label, the axis, the cells. The axis goes on where there is no label, so
+/// that no line of the chart is taken for it.
+pub(super) fn line(label: &str, gutter: usize, glyphs: &Glyphs, cells: &[(char, Tone)]) -> String {
+    let [labelled, bare] = glyphs.gutter;
+    let axis = if label.is_empty() { bare } else { labelled };
     let label = pad(&cut(label, gutter, ""), gutter, true);
-    let axis = if label.trim().is_empty() { " ".to_owned() } else { axis.to_string() };
-    let mut out = format!("{} ", Tone::Dim.paint(&(label + &axis)));
+    let mut out = format!("{} ", Tone::Dim.paint(&format!("{label}{axis}")));
     // One colour sequence a stretch of the same tone.
     let mut at = 0;
     let end = cells.iter().rposition(|(c, _)| *c != ' ').map_or(0, |last| last + 1);
@@ -181,6 +184,12 @@ fn line(label: &str, gutter: usize, axis: char, cells: &[(char, Tone)]) -> Strin
     out.trim_end().to_owned()
 }
 
+/// The axis of time without marks.
+pub(super) fn axis(columns: usize, glyphs: &Glyphs) -> String {
+    let [corner, line, _] = glyphs.axis;
+    std::iter::once(corner).chain(std::iter::repeat_n(line, columns + 1)).collect()
+}
+
 /// Which ticks stand in which column; where there are fewer ticks than columns, each takes several.
 struct Buckets {
     ticks: usize,
@@ -189,9 +198,7 @@ struct Buckets {
 
 impl Buckets {
     fn ticks(&self, column: usize) -> Range<usize> {
-        let start = column * self.ticks / self.columns;
-        let end = ((column + 1) * self.ticks / self.columns).max(start + 1);
-        start..end.min(self.ticks)
+        extremes::part(column, self.columns, self.ticks)
     }
 }
 

@@ -1,9 +1,13 @@
 //! What an apply or a rollback did, for people and programs. May import: siblings, `change`.
 
 use super::paint::{Tone, clean, inert, pad, width};
-use crate::change::chain::{Did, short};
+use crate::change::chain::Did;
 use crate::change::live::Head;
+use crate::text::short_digest;
 use serde_json::json;
+
+/// Version of the JSON document.
+pub const VERSION: u32 = 1;
 
 /// What was done.
 #[derive(Debug, Clone, Default)]
@@ -59,7 +63,7 @@ pub fn text(report: &Report) -> String {
             "delete" => ("-", Tone::Bad),
             _ => ("~", Tone::Warn),
         };
-        let version = |digest: &Option<String>| digest.as_deref().map_or("none", short).to_owned();
+        let version = |digest: &Option<String>| digest.as_deref().map_or("none", short_digest).to_owned();
         let versions = format!("{} → {}", version(&did.before), version(&did.after));
         let head = format!("  {mark} {:6}  {}", clean(&did.op), pad(&clean(&did.id), column, false));
         out.push_str(&format!("{}  {}\n", tone.paint(&head), Tone::Dim.paint(&clean(&versions))));
@@ -103,6 +107,7 @@ fn held(report: &Report) -> String {
 /// For programs.
 pub fn json(report: &Report) -> String {
     let value = json!({
+        "version": VERSION,
         "target": report.target,
         "generation": report.generation,
         "rollback_of": report.rollback_of,

@@ -250,6 +250,22 @@ pub(super) fn parted(compared: &Compared) -> String {
     format!("they part {times}, for {} in all", rough(Duration(compared.apart_ms)))
 }
 
+/// What two versions do on a recording, in a sentence.
+pub fn sentence(compared: &Compared) -> String {
+    let on = compared.samples.join(", ");
+    if compared.is_same() {
+        let ticks = count(u64::from(compared.ticks), "tick");
+        return format!("on {on}: both want the same at each of {ticks}");
+    }
+    let times = if compared.partings == 1 { "once".into() } else { format!("{} times", compared.partings) };
+    let first = compared.first.first().map_or(String::new(), |parting| {
+        format!(", first at {}: {} → {} replicas", parting.time.said(), parting.before, parting.after)
+    });
+    let hours = |score: &Score| score.replica_hours.map_or("unknown".to_owned(), numbers::number);
+    let (before, after) = (hours(&compared.before), hours(&compared.after));
+    format!("on {on}: {before} → {after} replica-hours; they part {times}{first}")
+}
+
 fn behaviour(out: &mut String, compared: &Compared, layout: &Layout) {
     push_wrapped(out, "  ", &extent(compared), Tone::Strong, layout);
     let rows = rows(&compared.before, &compared.after);

@@ -3,9 +3,9 @@
 use super::Layout;
 use super::paint::{Tone, clean, inert, pad, width, wrap};
 use super::text::push_wrapped;
-use crate::change::chain::short;
 use crate::change::drift::{Stand, State};
 use crate::change::meaning::Change;
+use crate::text::{short_commit, short_digest};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -51,13 +51,13 @@ pub fn text(report: &Report, layout: &Layout) -> String {
     let applied = match report.applied.as_deref() {
         None if report.generation == 0 => "not applied yet".to_owned(),
         None => "applied from nothing".to_owned(),
-        Some(commit) => format!("applied from {}", clean(short(commit))),
+        Some(commit) => format!("applied from {}", clean(short_commit(commit))),
     };
     let mut out = Tone::Strong.paint(&clean(&report.target));
     out.push_str(&Tone::Dim.paint(&format!(
         ", generation {}, {applied}; git is at {}\n",
         report.generation,
-        clean(short(&report.head))
+        clean(short_commit(&report.head))
     )));
     if !differs.is_empty() {
         out.push('\n');
@@ -137,7 +137,7 @@ fn why(stand: &Stand) -> String {
     let version = |digest: &Option<String>| match digest.as_deref() {
         None => "nothing".to_owned(),
         Some(digest) if digest.starts_with("unreadable: ") => digest.to_owned(),
-        Some(digest) => short(digest).to_owned(),
+        Some(digest) => short_digest(digest).to_owned(),
     };
     let (git, applied, live) = (version(&stand.git), version(&stand.applied), version(&stand.live));
     match stand.state {

@@ -1,8 +1,15 @@
 //! Ledgers, for people and programs. May import: siblings, `change`.
 
-use super::paint::{Tone, clean, inert, pad, width, wrap};
-use crate::change::chain::{Fault, Line, Verdict, short};
+use super::Layout;
+use super::paint::{Tone, clean, cut, inert, pad, width, wrap};
+use super::text::push_wrapped;
+use crate::change::chain::{Fault, Line, Verdict};
+use crate::model::Time;
+use crate::text::{short_commit, short_digest};
 use serde_json::json;
+
+/// Version of the JSON documents.
+pub const VERSION: u32 = 1;
 
 /// What verifying a ledger came to.
 pub fn verified(name: &str, verdict: &Verdict, columns: usize) -> String {
@@ -36,6 +43,7 @@ pub fn verified(name: &str, verdict: &Verdict, columns: usize) -> String {
 pub fn verified_json(verdict: &Verdict) -> String {
     let head = verdict.head.as_ref();
     pretty(&json!({
+        "version": VERSION,
         "sound": verdict.faults.is_empty(),
         "lines": head.map_or(0, |head| head.lines),
         "digest": head.map(|head| &head.digest),
@@ -43,51 +51,69 @@ pub fn verified_json(verdict: &Verdict) -> String {
     }))
 }
 
-/// What was done, the oldest first.
-pub fn shown(lines: &[Line]) -> String {
+/// What was done, the oldest first: a line each, and below it what it was about.
+pub fn shown(lines: &[Line], layout: &Layout) -> String {
+    let columns = layout.columns();
+    let glyphs = layout.charset.glyphs();
     let mut out = String::new();
+    let events = lines.iter().map(|line| width(&clean(&line.entry.event))).max().unwrap_or(0).min(12);
     for line in lines {
         let entry = &line.entry;
-        let what = match (entry.generation, entry.origin.rollback_of) {
-            (Some(made), Some(of)) => format!("generation {made}, a rollback to {of}"),
+        let origin = &entry.origin;
+        let what = match (entry.generation, origin.rollback_of) {
+            (Some(made), Some(of)) => format!("generation {made}, back to {of}"),
             (Some(made), None) => format!("generation {made}"),
             (None, _) => format!("run {}", entry.run),
         };
-        let resumed = if entry.resumed { ", finishing what was interrupted" } else { "" };
-        out.push_str(&Tone::Strong.paint(&format!(
-            "{:>4}  {}  {}",
-            line.line,
-            clean(&entry.at),
-            clean(&entry.event)
-        )));
-        out.push_str(&format!("  {}{resumed}, by {}\n", clean(&what), clean(&entry.origin.actor)));
-        let mut about = vec![format!("{} {}", entry.target.kind, clean(short(&entry.target.id)))];
-        about.extend(entry.origin.commit.as_deref().map(|commit| format!("commit {}", clean(short(commit)))));
-        about.extend(entry.origin.changes_digest.as_deref().map(|d| format!("changes {}", clean(short(d)))));
-        if !entry.origin.approvals.is_empty() {
-            about.push(format!("approved by {}", clean(&entry.origin.approvals.join(", "))));
+        let head = format!("{:>4}  {}  ", line.line, clean(&Time::said_of(&entry.at)));
+        let event = pad(&clean(&entry.event), events, false);
+        let (actor, what) = (clean(&origin.actor), clean(&what));
+        let room = columns.saturating_sub(width(&head) + width(&event) + 2);
+        // Who it was is told in full below where it does not fit, as a pipeline with its address.
+        let whole = width(&what) + width(", by ") + width(&actor) <= room;
+        let told = if whole { format!("{what}, by {actor}") } else { cut(&what, room, glyphs.cut) };
+        out.push_str(&format!("{}  {told}\n", Tone::Strong.paint(&(head + &event))));
+        let mut about = Vec::new();
+        if !whole {
+            about.push(format!("by {actor}"));
         }
-        out.push_str(&format!("      {}\n", Tone::Dim.paint(&about.join(", "))));
-        if let Some(overrode) = &entry.origin.overrode {
-            out.push_str(&Tone::Warn.paint(&format!("      --trust-base: {}\n", clean(overrode))));
+        if entry.resumed {
+            about.push("finishing what was interrupted".into());
         }
-        let column = entry.operations.iter().map(|did| width(&clean(&did.id))).max().unwrap_or(0).min(40);
+        about.push(format!("{} {}", clean(&entry.target.kind), clean(short_digest(&entry.target.id))));
+        about
+            .extend(origin.commit.as_deref().map(|commit| format!("commit {}", clean(short_commit(commit)))));
+        about.extend(origin.changes_digest.as_deref().map(|d| format!("changes {}", clean(short_digest(d)))));
+        if !origin.approvals.is_empty() {
+            about.push(format!("approved by {}", clean(&origin.approvals.join(", "))));
+        }
+        push_wrapped(&mut out, LEAD, &about.join(", "), Tone::Dim, layout);
+        if let Some(overrode) = &origin.overrode {
+            push_wrapped(&mut out, LEAD, &format!("--trust-base: {}", clean(overrode)), Tone::Warn, layout);
+        }
+        let column = entry.operations.iter().map(|did| width(&clean(&did.id))).max().unwrap_or(0);
+        // What a policy was and is takes 30 columns.
+        let column = column.min(columns.saturating_sub(LEAD.len() + 8 + 2 + 30).max(8));
         for did in &entry.operations {
-            let version = |digest: &Option<String>| digest.as_deref().map_or("none", short).to_owned();
+            let version = |digest: &Option<String>| digest.as_deref().map_or("none", short_digest).to_owned();
+            let versions = format!("{} {} {}", version(&did.before), glyphs.arrow, version(&did.after));
             out.push_str(&format!(
-                "      {:6}  {}  {}\n",
-                clean(&did.op),
-                pad(&clean(&did.id), column, false),
-                Tone::Dim.paint(&clean(&format!("{} → {}", version(&did.before), version(&did.after))))
+                "{LEAD}{}  {}  {}\n",
+                pad(&clean(&did.op), 6, false),
+                pad(&cut(&clean(&did.id), column, glyphs.cut), column, false),
+                Tone::Dim.paint(&clean(&versions))
             ));
         }
     }
     inert(if out.is_empty() { "nothing was done yet\n".into() } else { out })
 }
 
+/// Blanks before what an entry was about.
+const LEAD: &str = "      ";
+
 /// The same for programs: the lines as they stand in the file.
 pub fn shown_json(lines: &[Line]) -> String {
-    pretty(&json!({ "lines": lines }))
+    pretty(&json!({ "version": VERSION, "lines": lines }))
 }
 
 fn pretty(value: &serde_json::Value) -> String {

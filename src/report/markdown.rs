@@ -3,6 +3,7 @@
 
 use super::Pair;
 use super::diff_lines::MERMAID;
+use super::extremes::thinned;
 use super::facts::{self, figures};
 use super::numbers::{Clock, thousands};
 use super::paint::Tone;
@@ -162,18 +163,8 @@ fn chart(out: &mut String, run: &Run) {
     if run.ticks.len() < 2 {
         return;
     }
-    let points = POINTS.min(run.ticks.len());
-    let bucket = |i: usize| {
-        let start = i * run.ticks.len() / points;
-        let end = ((i + 1) * run.ticks.len() / points).max(start + 1);
-        run.ticks.get(start..end).unwrap_or_default()
-    };
-    let list = |most: &dyn Fn(&crate::sim::trace::Tick) -> u32| {
-        let values: Vec<String> =
-            (0..points).map(|i| bucket(i).iter().map(most).max().unwrap_or(0).to_string()).collect();
-        values.join(", ")
-    };
-    let top = run.ticks.iter().map(|t| t.desired).max().unwrap_or(1).max(1);
+    let list = |of: &dyn Fn(&crate::sim::trace::Tick) -> u32| series(run.ticks.iter().map(of).collect());
+    let top = run.ticks.iter().map(|t| t.desired.max(t.bounds.min)).max().unwrap_or(1).max(1);
     let hours =
         run.ticks.last().zip(run.ticks.first()).map_or(0.0, |(l, f)| l.time.since(f.time).seconds() / 3600.0);
     out.push_str(&format!(
@@ -182,6 +173,12 @@ fn chart(out: &mut String, run: &Run) {
         list(&|t| t.bounds.min),
         list(&|t| t.desired),
     ));
+}
+
+/// A series as mermaid has it: as many points as it draws readably, no peak lost.
+pub(super) fn series(values: Vec<u32>) -> String {
+    let points: Vec<String> = thinned(&values, POINTS).iter().map(u32::to_string).collect();
+    points.join(", ")
 }
 
 /// A finding as an item of a list, with its place in words.

@@ -16,6 +16,7 @@ mod diff_lines;
 pub mod diff_pages;
 pub mod drift;
 pub mod explain;
+mod extremes;
 pub mod facts;
 mod fast;
 pub mod findings;

@@ -144,13 +144,55 @@ pub(super) fn pad(text: &str, columns: usize, right: bool) -> String {
     if right { fill + text } else { text.to_owned() + &fill }
 }
 
-/// Breaks a text at blanks into lines of at most `columns`; a longer word stands alone, cut
-/// in pieces.
+/// Whether two words are parts of one time, between which no line breaks: `Nov 29 06:12:15`,
+/// `2024-11-29 06:12:15 UTC`.
+fn are_one_time(before: &str, after: &str) -> bool {
+    const MONTHS: [&str; 12] =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let before = before.trim_start_matches(['(', '"', '[']);
+    let after = after.trim_end_matches(|c: char| !c.is_ascii_alphanumeric());
+    let like = |word: &str, form: &str| {
+        word.len() == form.len()
+            && word
+                .bytes()
+                .zip(form.bytes())
+                .all(|(c, f)| if f == b'0' { c.is_ascii_digit() } else { c == f })
+    };
+    let clock = |word: &str| {
+        let whole = word.split_once('.').map_or(word, |(whole, _)| whole);
+        like(whole, "00:00") || like(whole, "00:00:00")
+    };
+    let (day, date) =
+        (|word: &str| like(word, "00") || like(word, "0"), |word: &str| like(word, "0000-00-00"));
+    (MONTHS.contains(&before) && day(after))
+        || ((day(before) || date(before)) && clock(after))
+        || (clock(before) && after == "UTC")
+}
+
+/// The words of a text, those of one time together.
+fn words(text: &str) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    let mut before = "";
+    for word in text.split_whitespace() {
+        match words.last_mut() {
+            Some(last) if are_one_time(before, word) => {
+                last.push(' ');
+                last.push_str(word);
+            }
+            _ => words.push(word.to_owned()),
+        }
+        before = word;
+    }
+    words
+}
+
+/// Breaks a text at blanks into lines of at most `columns`, but not within a time; a longer word
+/// stands alone, cut in pieces.
 pub(super) fn wrap(text: &str, columns: usize) -> Vec<String> {
     let columns = columns.max(8);
     let mut lines = Vec::new();
     let mut line = String::new();
-    for word in text.split_whitespace() {
+    for word in &words(text) {
         if !line.is_empty() && width(&line) + 1 + width(word) > columns {
             lines.push(std::mem::take(&mut line));
         }
@@ -199,6 +241,25 @@ mod tests {
         let told = "a::b\n  ::error::x\n\u{1b}[2m\u{1b}[31m::x\u{1b}[0m\n: :\n:\n\n";
         let safe = "a::b\n  : :error::x\n\u{1b}[2m\u{1b}[31m: :x\u{1b}[0m\n: :\n:\n\n";
         assert_eq!(inert(told.into()), safe);
+    }
+
+    #[test]
+    fn no_line_breaks_within_a_time() {
+        for (text, columns, lines) in [
+            ("first at Nov 29 06:12:15 UTC", 20, vec!["first at", "Nov 29 06:12:15 UTC"]),
+            (
+                "it expired at 2026-12-07 19:39:54 UTC: again",
+                30,
+                vec!["it expired at", "2026-12-07 19:39:54 UTC: again"],
+            ),
+            ("(Nov 29 06:12, 12:30 UTC)", 14, vec!["(Nov 29 06:12,", "12:30 UTC)"]),
+            ("over Nov 29 06:12:15.250 and on", 24, vec!["over Nov 29 06:12:15.250", "and on"]),
+            // A count before a time is no day of it where no month is before that.
+            ("of 2024 06:12", 9, vec!["of 2024", "06:12"]),
+            ("2026-12-07 19:39:54", 12, vec!["2026-12-07 1", "9:39:54"]),
+        ] {
+            assert_eq!(wrap(text, columns), lines);
+        }
     }
 
     #[test]

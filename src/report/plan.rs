@@ -5,8 +5,9 @@ use super::paint::{Tone, clean, inert, pad, width, wrap};
 use crate::change::approval::Verdict;
 use crate::change::live::Identity;
 use crate::change::plan::{Meaning, Op, Plan, Planned};
-use crate::change::stale::short;
+use crate::model::Time;
 use crate::report::Layout;
+use crate::text::{short_commit, short_digest};
 
 /// Policies of a plan that Markdown shows one by one.
 const MOST_ROWS: usize = 200;
@@ -18,8 +19,8 @@ pub fn text(plan: &Plan, layout: &Layout) -> String {
     out.push_str(&Tone::Dim.paint(&format!(
         ", generation {}, from {}{}\n",
         plan.target.serial,
-        short(&plan.git.head),
-        plan.git.merge_base.as_ref().map_or(String::new(), |base| format!(" (base {})", short(base)))
+        short_commit(&plan.git.head),
+        plan.git.merge_base.as_ref().map_or(String::new(), |base| format!(" (base {})", short_commit(base)))
     )));
     let shown: Vec<&Planned> =
         plan.policies.iter().filter(|policy| policy.op != Op::None || policy.held.is_some()).collect();
@@ -58,7 +59,7 @@ pub fn text(plan: &Plan, layout: &Layout) -> String {
     }
     if plan.changes().next().is_some() {
         out.push_str(&Tone::Dim.paint(&format!("changes  {}\n", plan.changes_digest)));
-        out.push_str(&Tone::Dim.paint(&format!("expires  {}\n", clean(&plan.expires))));
+        out.push_str(&Tone::Dim.paint(&format!("expires  {}\n", clean(&Time::said_of(&plan.expires)))));
     }
     inert(out)
 }
@@ -71,7 +72,7 @@ pub fn markdown(plan: &Plan) -> String {
         counts(plan),
         word(&target(plan)),
         plan.target.serial,
-        short(&plan.git.head).replace(['`', '\n'], "")
+        short_commit(&plan.git.head).replace(['`', '\n'], "")
     );
     let changes: Vec<&Planned> =
         plan.policies.iter().filter(|policy| policy.op != Op::None || policy.held.is_some()).collect();
@@ -97,7 +98,11 @@ pub fn markdown(plan: &Plan) -> String {
     if changes.len() > MOST_ROWS {
         out.push_str(&format!("\nand {} more\n", changes.len() - MOST_ROWS));
     }
-    out.push_str(&format!("\n`{}`, to be applied until {}\n", plan.changes_digest, word(&plan.expires)));
+    out.push_str(&format!(
+        "\n`{}`, to be applied until {}\n",
+        plan.changes_digest,
+        word(&Time::said_of(&plan.expires))
+    ));
     out
 }
 
@@ -110,7 +115,7 @@ fn target(plan: &Plan) -> String {
     let kind = &plan.target.kind;
     match plan.target.identity.as_str() {
         id if Identity::is_new_id(id) => format!("a new {kind}"),
-        id => format!("the {kind} {}", short(id)),
+        id => format!("the {kind} {}", short_digest(id)),
     }
 }
 
@@ -183,7 +188,8 @@ fn mark(policy: &Planned) -> (char, Tone) {
 }
 
 fn versions(policy: &Planned) -> String {
-    let version = |digest: &Option<String>| digest.as_deref().map_or("none".to_owned(), |d| clean(short(d)));
+    let version =
+        |digest: &Option<String>| digest.as_deref().map_or("none".to_owned(), |d| clean(short_digest(d)));
     match policy.op {
         Op::None => version(&policy.before),
         _ => format!("{} → {}", version(&policy.before), version(&policy.after)),

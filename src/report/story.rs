@@ -6,6 +6,7 @@ use super::paint::{Tone, clean, inert};
 use super::text::push_wrapped;
 use crate::change::difference::{Differing, Fate};
 use crate::model::Time;
+use crate::text::short_commit;
 use serde_json::json;
 
 /// A commit of the story.
@@ -22,10 +23,12 @@ pub struct Chapter<'a> {
     pub policy: &'a str,
     /// What it did; `None` where the policy does not load.
     pub change: Option<&'a Differing>,
+    /// Whether history was cut off before it, so that what it did cannot be told.
+    pub cut: bool,
 }
 
 /// For a terminal, newest first, with ANSI colours.
-pub fn text(policy: &str, chapters: &[Chapter<'_>], shallow: bool, layout: &Layout) -> String {
+pub fn text(policy: &str, chapters: &[Chapter<'_>], layout: &Layout) -> String {
     let mut out = String::new();
     if chapters.is_empty() {
         push_wrapped(&mut out, "", &format!("no commit changed {}", clean(policy)), Tone::Plain, layout);
@@ -36,10 +39,9 @@ pub fn text(policy: &str, chapters: &[Chapter<'_>], shallow: bool, layout: &Layo
         }
         let day = Time(chapter.time.saturating_mul(1000)).to_string();
         let day = day.get(..10).unwrap_or(&day);
-        let short: String = chapter.commit.chars().take(9).collect();
         out.push_str(&format!(
             "{} {} {}\n",
-            Tone::Warn.paint(&short),
+            Tone::Warn.paint(short_commit(&chapter.commit)),
             Tone::Dim.paint(&format!("{day} {}", clean(chapter.author))),
             Tone::Strong.paint(&clean(chapter.summary))
         ));
@@ -54,6 +56,10 @@ pub fn text(policy: &str, chapters: &[Chapter<'_>], shallow: bool, layout: &Layo
             continue;
         };
         match change.fate {
+            Fate::Added if chapter.cut => {
+                let text = format!("as it is here: {}", clean(&change.summary));
+                push_wrapped(&mut out, "  ", &text, Tone::Plain, layout);
+            }
             Fate::Added => push_wrapped(
                 &mut out,
                 "  ",
@@ -75,14 +81,11 @@ pub fn text(policy: &str, chapters: &[Chapter<'_>], shallow: bool, layout: &Layo
         }
         changes(&mut out, &change.changes, layout);
     }
-    if shallow {
-        push_wrapped(&mut out, "", "the clone is shallow, so the story may begin earlier", Tone::Dim, layout);
-    }
     inert(out)
 }
 
 /// For programs.
-pub fn json(policy: &str, chapters: &[Chapter<'_>], shallow: bool) -> String {
+pub fn json(policy: &str, chapters: &[Chapter<'_>]) -> String {
     let all: Vec<_> = chapters
         .iter()
         .map(|chapter| {
@@ -93,9 +96,11 @@ pub fn json(policy: &str, chapters: &[Chapter<'_>], shallow: bool) -> String {
                 "summary": chapter.summary,
                 "policy": chapter.policy,
                 "loads": chapter.change.is_some(),
-                "change": chapter.change.map(super::diff_pages::policy),
+                "cut": chapter.cut,
+                "change": chapter.change.filter(|_| !chapter.cut).map(super::diff_pages::policy),
             })
         })
         .collect();
+    let shallow = chapters.iter().any(|chapter| chapter.cut);
     format!("{:#}\n", json!({ "version": 1, "policy": policy, "shallow": shallow, "commits": all }))
 }

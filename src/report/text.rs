@@ -263,23 +263,34 @@ fn events(out: &mut String, pair: Pair<'_>, layout: &Layout) {
     }
     let clock = clock(run);
     let glyphs = layout.charset.glyphs();
-    let mut rows: Vec<(String, Tone, String, &Same<'_>)> =
-        shown.iter().map(|same| row(same, clock, glyphs)).collect();
+    let gaps = gaps(run, &shown);
+    let mut rows: Vec<Row<'_>> = shown.iter().map(|same| row(same, clock, glyphs)).collect();
     if !facts::judged(run) {
-        rows.iter_mut().for_each(|row| row.0 = ONE_TICK.into());
+        rows.iter_mut().for_each(|row| row.time = ONE_TICK.into());
     }
-    let times = rows.iter().map(|r| width(&r.0)).max().unwrap_or(0);
-    let whats = rows.iter().map(|r| width(&r.2)).max().unwrap_or(0);
+    // What lies between is told at its place, so that no count seems to jump.
+    for gap in gaps.iter().rev() {
+        rows.insert(gap.before, between(gap, clock, glyphs));
+    }
+    let times = rows.iter().map(|r| width(&r.time)).max().unwrap_or(0);
+    let whats = rows.iter().map(|r| width(&r.what)).max().unwrap_or(0);
     // Where reasons would be squeezed into a ribbon they stand below instead.
     let lead = 2 + times + 2 + whats + 2;
     let beside = layout.columns() >= lead + 30;
-    for (time, tone, what, Same { first: happened, ticks, last }) in &rows {
+    for Row { time, tone, what, of } in &rows {
         let time = pad(time, times, false);
         let what = tone.paint(&if beside { pad(what, whats, false) } else { what.clone() });
-        let mut reason = clean(&facts::why(pair, happened));
-        if *ticks > 1 {
-            reason.push_str(&format!("; the same at each tick until {} ({ticks} ticks)", clock.show(*last)));
-        }
+        let reason = match of {
+            Of::Gap(words) => words.clone(),
+            Of::Event(Same { first, ticks, last, .. }) => {
+                let mut reason = clean(&facts::why(pair, first));
+                if *ticks > 1 {
+                    let last = clock.show(*last);
+                    reason.push_str(&format!("; the same at each tick until {last} ({ticks} ticks)"));
+                }
+                reason
+            }
+        };
         let indent = if beside { lead } else { 4 };
         let lines = wrap(&reason, layout.columns().saturating_sub(indent));
         if beside {
@@ -293,6 +304,7 @@ fn events(out: &mut String, pair: Pair<'_>, layout: &Layout) {
         for line in lines.iter().skip(usize::from(beside)).filter(|l| !l.is_empty()) {
             out.push_str(&format!("{}{line}\n", " ".repeat(indent)));
         }
+        let Of::Event(Same { first: happened, .. }) = of else { continue };
         for effect in &happened.effects {
             let lead = format!("{}{} ", " ".repeat(indent), glyphs.arrow);
             push_wrapped(out, &lead, &format!("would {}", clean(&super::effect(effect))), Tone::Dim, layout);
@@ -306,19 +318,78 @@ fn events(out: &mut String, pair: Pair<'_>, layout: &Layout) {
 /// while nobody carries it out.
 struct Same<'a> {
     first: &'a Happened,
+    /// Its place among the events of the run; those that repeat it follow.
+    at: usize,
     ticks: u32,
     last: Time,
 }
 
+/// A row of the list: an event, or what is left out between two.
+struct Row<'a> {
+    time: String,
+    tone: Tone,
+    what: String,
+    of: Of<'a>,
+}
+
+enum Of<'a> {
+    Event(&'a Same<'a>),
+    /// In words.
+    Gap(String),
+}
+
+/// Changes of the count that are not listed, between two events that are.
+struct Gap {
+    /// The place in the list before which they were.
+    before: usize,
+    changes: u64,
+    start: Time,
+    end: Time,
+    from: u32,
+    to: u32,
+}
+
+/// What a list leaves out, but for what is no change of the count.
+fn gaps(run: &Run, shown: &[Same<'_>]) -> Vec<Gap> {
+    let mut found: Vec<Gap> = Vec::new();
+    let mut next = 0;
+    let ends = shown.iter().map(|same| (same.at, same.at + same.ticks as usize));
+    for (before, (start, end)) in ends.chain([(run.events.len(), run.events.len())]).enumerate() {
+        let left = run.events.get(next..start).unwrap_or_default();
+        let mut scaling = left.iter().map(|happened| &happened.event).filter(|e| facts::is_scaling(e.kind));
+        if let Some(first) = scaling.next() {
+            let (mut last, mut changes) = (first, 1);
+            for event in scaling {
+                (last, changes) = (event, changes + 1);
+            }
+            let (from, to) = (first.from, last.to);
+            found.push(Gap { before, changes, start: first.time, end: last.time, from, to });
+        }
+        next = end;
+    }
+    found
+}
+
+fn between<'a>(gap: &Gap, clock: Clock, glyphs: &Glyphs) -> Row<'a> {
+    let (changes, end) = (count(gap.changes, "change"), clock.show(gap.end));
+    let words = match gap.changes {
+        1 => "1 change of less weight".to_owned(),
+        _ => format!("{changes} of less weight until {end}"),
+    };
+    let what = format!("{} {} {} {}", glyphs.cut, gap.from, glyphs.arrow, gap.to);
+    Row { time: clock.show(gap.start), tone: Tone::Dim, what, of: Of::Gap(words) }
+}
+
 /// Every event by itself.
 fn each(run: &Run) -> Vec<Same<'_>> {
-    run.events.iter().map(|first| Same { first, ticks: 1, last: first.event.time }).collect()
+    let one = |(at, first)| Same { first, at, ticks: 1, last: first.event.time };
+    run.events.iter().enumerate().map(one).collect()
 }
 
 /// Events with those that repeat them at the next tick put together.
 fn together(run: &Run) -> Vec<Same<'_>> {
     let mut out: Vec<Same<'_>> = Vec::new();
-    for next in &run.events {
+    for (at, next) in run.events.iter().enumerate() {
         let repeats = |same: &Same<'_>| {
             let (a, b) = (&same.first.event, &next.event);
             let alike = facts::is_scaling(a.kind) && (a.kind, a.from, a.to) == (b.kind, b.from, b.to);
@@ -329,7 +400,7 @@ fn together(run: &Run) -> Vec<Same<'_>> {
                 same.ticks += 1;
                 same.last = next.event.time;
             }
-            _ => out.push(Same { first: next, ticks: 1, last: next.event.time }),
+            _ => out.push(Same { first: next, at, ticks: 1, last: next.event.time }),
         }
     }
     out
@@ -359,7 +430,7 @@ fn important(run: &Run) -> Vec<Same<'_>> {
     all
 }
 
-fn row<'a>(same: &'a Same<'a>, clock: Clock, glyphs: &Glyphs) -> (String, Tone, String, &'a Same<'a>) {
+fn row<'a>(same: &'a Same<'a>, clock: Clock, glyphs: &Glyphs) -> Row<'a> {
     let event = &same.first.event;
     let change = || format!("{} {} {}", event.from, glyphs.arrow, event.to);
     let (tone, what) = match event.kind {
@@ -369,7 +440,7 @@ fn row<'a>(same: &'a Same<'a>, clock: Clock, glyphs: &Glyphs) -> (String, Tone, 
         EventKind::AtMin => (Tone::Dim, format!("{} at min", glyphs.mark)),
         EventKind::MetricsLost => (Tone::Bad, format!("{} metrics lost", glyphs.mark)),
     };
-    (clock.show(event.time), tone, what, same)
+    Row { time: clock.show(event.time), tone, what, of: Of::Event(same) }
 }
 
 fn score(out: &mut String, pair: Pair<'_>, layout: &Layout) {

@@ -1,6 +1,7 @@
 //! Commands that read a repository, in repositories of every odd kind, made by git itself.
 #![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod history;
 mod judged;
 mod meaning;
 
@@ -448,91 +449,6 @@ fn check_tells_what_a_change_weakens_and_nothing_else() {
     repo.write("deep/x.lua", "policy \"x\" { replicas = { max = 3 } }\n");
     let found = luascale(&repo.root.join("deep"), &["check", "--diff", "HEAD", "..", "--no-cache"]);
     says(&found, 1, &["ceiling-raised", "../web.lua"]);
-}
-
-#[test]
-fn a_story_goes_over_merges_renames_and_commits_that_do_not_load() {
-    let repo = Repo::new();
-    repo.ceiling(11);
-    repo.write("web.lua", "policy \"web\" {");
-    repo.commit("Broken");
-    repo.ceiling(12);
-    git(&repo.root, &["checkout", "-q", "-b", "topic"]);
-    repo.ceiling(20);
-    git(&repo.root, &["checkout", "-q", "main"]);
-    repo.write("other.txt", "x");
-    repo.commit("Beside");
-    git(&repo.root, &["merge", "-q", "--no-ff", "-m", "Merge", "topic"]);
-    git(&repo.root, &["mv", "web.lua", "shop.lua"]);
-    repo.write("shop.lua", &POLICY.replace("\"web\"", "\"shop\"").replace("max = 10", "max = 20"));
-    repo.commit("Rename");
-    let (_, json) = luascale(&repo.root, &["log", "shop", "--format", "json"]);
-    follows("log.schema.json", &serde_json::from_str(&json).unwrap());
-    let found = luascale(&repo.root, &["log", "shop"]);
-    says(
-        &found,
-        0,
-        &[
-            "Rename",
-            "renamed from web",
-            "12 → 20",
-            "10 → 11",
-            "does not load here: skipped",
-            "added: replicas 2 to 10",
-        ],
-    );
-    assert!(!found.1.contains("Beside") && !found.1.contains("Merge"), "{}", found.1);
-    says(&luascale(&repo.root, &["log", "shpo"]), 64, &["did you mean shop?"]);
-}
-
-#[test]
-fn the_commit_that_changed_a_decision_is_found() {
-    let repo = Repo::new();
-    let rows: String = (0..30).map(|at| format!("2026-01-01T00:{at:02}:00Z,3,4\n")).collect();
-    std::fs::write(repo.beside("day.csv"), format!("time,cpu,replicas\n{rows}")).unwrap();
-    for max in [9, 8] {
-        repo.ceiling(max);
-    }
-    let guilty = repo.ceiling(5);
-    repo.ceiling(4);
-    let args = [
-        "bisect",
-        "web",
-        "--sample",
-        "../day.csv",
-        "--at",
-        "00:20",
-        "--expect",
-        "replicas >= 8",
-        "--loop",
-        "closed",
-    ];
-    let found = luascale(&repo.root, &args);
-    says(&found, 1, &["no longer holds", &guilty[..9], "8 → 5"]);
-    says(
-        &luascale(
-            &repo.root,
-            &["bisect", "web", "--sample", "../day.csv", "--at", "00:20", "--expect", "cpu > 3"],
-        ),
-        64,
-        &["replicas >= 10"],
-    );
-    let ask = |at: &str, expect: &str| {
-        luascale(&repo.root, &["bisect", "web", "--at", at, "--expect", expect, "--loop", "closed"])
-    };
-    says(&ask("00:20", "replicas >= 8"), 64, &["there is no recording"]);
-    std::fs::copy(repo.beside("day.csv"), repo.root.join("day.csv")).unwrap();
-    repo.write("luascale.yaml", "samples:\n  web: [day.csv]\n");
-    repo.commit("Record a day");
-    says(&ask("00:20", "replicas >= 8"), 1, &["no longer holds", &guilty[..9]]);
-    says(
-        &ask("00:20", "replicas >= 900"),
-        1,
-        &["holds neither at", "(replicas 10)", "nor at", "(replicas 4)"],
-    );
-    says(&ask("00:20", "replicas >= 1"), 0, &["holds both at", "and at"]);
-    let outside = "from 2026-01-01T00:00:00Z to 2026-01-01T00:29:00Z";
-    says(&ask("2026-02-01T00:00:00Z", "replicas >= 8"), 64, &["nothing is recorded at", outside]);
 }
 
 #[test]

@@ -4,6 +4,7 @@
 mod names;
 #[cfg(unix)]
 mod outputs;
+mod schemas;
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -1,8 +1,8 @@
 //! The approval of a deployment environment, for the commit that is applied. May import: siblings.
 
 use super::super::approval::{Approval, Refused, Verdict};
-use super::super::stale::short;
 use super::{Account, Hand};
+use crate::text::short_commit;
 
 /// Somebody's word on a run that waits for an environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,11 +34,11 @@ pub fn environment(needed: u32, name: &str, head: &str, run: &Run, hands: &[Hand
     let of = |said: &&Deployment| said.environments.iter().any(|one| one == name);
     let mut given: Vec<Result<Approval, Refused>> = Vec::new();
     if run.head != head {
-        let why = format!("the run is of {}, and {} is applied", short(&run.head), short(head));
+        let why = format!("the run is of {}, and {} is applied", short_commit(&run.head), short_commit(head));
         return Verdict::new(needed, vec![Err(refuse(why))]);
     }
     if let Some(hand) = hands.iter().find(|hand| hand.login.is_none()) {
-        let why = format!("the forge has no account for {} ({})", hand.named, short(&hand.commit));
+        let why = format!("the forge has no account for {} ({})", hand.named, short_commit(&hand.commit));
         return Verdict::new(needed, vec![Err(refuse(why))]);
     }
     if run.said.iter().filter(of).any(|said| said.state == "rejected") {
@@ -56,7 +56,7 @@ pub fn environment(needed: u32, name: &str, head: &str, run: &Run, hands: &[Hand
                     Some(hand) => Err(refuse(format!(
                         "{} has a hand in {}: an author's own approval does not count",
                         by.login,
-                        short(&hand.commit)
+                        short_commit(&hand.commit)
                     ))),
                     None => {
                         let by = Approval { who: by.login.clone(), by: by.login.clone(), from: from.clone() };

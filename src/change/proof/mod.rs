@@ -227,7 +227,9 @@ pub fn verdict(needed: Needed<'_>, changes: Changes<'_>, parts: &[Part], others:
             Some((at, _)) => used.push(at),
             None => {
                 let from = match parts.get(last) {
-                    Some(part) => format!("{}: commit {}", policy.id, super::stale::short(&part.commit)),
+                    Some(part) => {
+                        format!("{}: commit {}", policy.id, crate::text::short_commit(&part.commit))
+                    }
                     None => policy.id.clone(),
                 };
                 let why = judged.iter().skip(last).flat_map(|one| one.objections(&policy.id));

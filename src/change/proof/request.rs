@@ -1,8 +1,8 @@
 //! Whether one pull request approves, and what. May import: siblings.
 
 use super::super::approval::Approval;
-use super::super::stale::short;
 use super::{Changes, CheckRun, Hand, Needed, Part, Request, Review};
+use crate::text::short_commit;
 
 /// What came of looking at a part.
 pub(super) struct Judged {
@@ -48,7 +48,7 @@ pub(super) fn judge(
 ) -> Judged {
     let request = match &part.request {
         Ok(request) => request,
-        Err(why) => return Judged::none(short(&part.commit).to_owned(), vec![why.clone()]),
+        Err(why) => return Judged::none(short_commit(&part.commit).to_owned(), vec![why.clone()]),
     };
     let label = format!("#{}", request.number);
     let mut why = merged(request, from_here, needed);
@@ -63,7 +63,7 @@ pub(super) fn judge(
         let said = format!(
             "the forge has no account for {} ({}), so nobody can tell whether a review is their own",
             hand.named,
-            short(&hand.commit)
+            short_commit(&hand.commit)
         );
         if !why.contains(&said) {
             why.push(said);
@@ -113,7 +113,7 @@ fn merged(request: &Request, from_here: &[&str], needed: Needed<'_>) -> Vec<Stri
         None => why.push("the forge does not say which commit it became".into()),
         Some(commit) if !from_here.contains(&commit) => {
             let here = from_here.first().copied().unwrap_or_default();
-            why.push(format!("it became {}, not {}", short(commit), short(here)));
+            why.push(format!("it became {}, not {}", short_commit(commit), short_commit(here)));
         }
         Some(_) => {}
     }
@@ -125,7 +125,7 @@ fn check<'a>(request: &'a Request, needed: Needed<'_>) -> Result<&'a CheckRun, S
     let named = || request.checks.iter().filter(|run| run.name == needed.check);
     let Some(run) = named().filter(|run| run.app == Some(needed.app)).max_by_key(|run| run.id) else {
         return Err(match named().next() {
-            None => format!("its head {} has no check run `{}`", short(&request.head), needed.check),
+            None => format!("its head {} has no check run `{}`", short_commit(&request.head), needed.check),
             Some(other) => format!(
                 "the check run `{}` on its head is of the app {}, not of {}",
                 needed.check,
@@ -165,8 +165,8 @@ fn counts(
         return Err(format!("{login} may not write to the repository"));
     }
     if review.commit.as_deref() != Some(request.head.as_str()) {
-        let of = review.commit.as_deref().map_or("an unknown commit", short);
-        return Err(format!("{login} approved {of}, and the head is {}", short(&request.head)));
+        let of = review.commit.as_deref().map_or("an unknown commit", short_commit);
+        return Err(format!("{login} approved {of}, and the head is {}", short_commit(&request.head)));
     }
     let same = |other: &str| other.eq_ignore_ascii_case(login);
     let own = request.hands.iter().chain(hands).find(|hand| hand.login.as_deref().is_some_and(same));
@@ -176,7 +176,7 @@ fn counts(
     if let Some(hand) = own {
         return Err(format!(
             "{login} has a hand in {}: an author's own approval does not count",
-            short(&hand.commit)
+            short_commit(&hand.commit)
         ));
     }
     // The same changes may have been checked again since; what was approved had to be there.
