@@ -5,9 +5,9 @@ use super::pipeline;
 use super::planning::Planning;
 use super::terminal::Terminal;
 use crate::change::live::Head;
-use crate::change::stale::short;
 use crate::forge::Failed;
 use crate::forge::github::Client;
+use crate::text::short_digest;
 
 use serde_json::{Value, json};
 
@@ -60,7 +60,7 @@ impl<'a> Mirror<'a> {
 
     /// Says how it ended.
     pub fn end(self, generation: u64, ledger: Option<&Head>) {
-        let line = ledger.map(|head| format!(", ledger line {} {}", head.lines, short(&head.digest)));
+        let line = ledger.map(|head| format!(", ledger line {} {}", head.lines, short_digest(&head.digest)));
         self.say("success", &format!("generation {generation}{}", line.unwrap_or_default()));
     }
 

@@ -121,6 +121,7 @@ pub(super) fn mermaid(compared: &Compared) -> String {
             let values: Vec<u32> = column.iter().map(of).collect();
             let mut shown = thinned(&values, each);
             // Both lines have as many points.
+            shown.truncate(each);
             shown.extend(shown.last().copied().filter(|_| shown.len() < each));
             shown
         });

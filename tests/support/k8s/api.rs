@@ -54,6 +54,17 @@ pub struct Store {
     pub generated: u64,
     pub objects: BTreeMap<Key, Value>,
     pub events: Vec<Event>,
+    /// The oldest version that is still known.
+    pub oldest: u64,
+}
+
+impl Store {
+    /// Forgets what was before, as a server does after a while.
+    pub fn compact(&mut self) {
+        self.version += 1;
+        self.oldest = self.version;
+        self.version += 1;
+    }
 }
 
 /// A refusal.

@@ -12,7 +12,7 @@ type Path = Vec<String>;
 type Members = BTreeMap<Path, Option<Value>>;
 
 /// Structs that are always there, so that nobody owns them themselves.
-const PLAIN: [&str; 5] = ["f:metadata", "f:spec", "f:status", "f:strategy", "f:template"];
+const PLAIN: [&str; 6] = ["f:metadata", "f:spec", "f:status", "f:strategy", "f:template", "f:updateStrategy"];
 /// Values that have one owner as a whole.
 const ATOMIC: [&str; 5] = ["f:selector", "f:metrics", "f:rules", "f:subjects", "f:roleRef"];
 

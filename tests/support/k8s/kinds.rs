@@ -135,7 +135,14 @@ pub fn defaults(kind: &Kind, object: &mut Value) {
         "StatefulSet" => {
             let spec = &mut object["spec"];
             default(spec, "replicas", json!(1));
-            default(object, "status", json!({ "replicas": 0 }));
+            default(spec, "podManagementPolicy", json!("OrderedReady"));
+            let rolling = json!({ "type": "RollingUpdate", "rollingUpdate": { "partition": 0 } });
+            default(spec, "updateStrategy", rolling);
+            default(spec, "revisionHistoryLimit", json!(10));
+            let kept = json!({ "whenDeleted": "Retain", "whenScaled": "Retain" });
+            default(spec, "persistentVolumeClaimRetentionPolicy", kept);
+            pod(&mut spec["template"]);
+            default(object, "status", json!({ "replicas": 0, "availableReplicas": 0 }));
         }
         _ => {}
     }

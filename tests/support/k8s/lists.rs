@@ -4,6 +4,17 @@ use super::api::{Answer, Key, Place, Refused, Request, Store, bad, metadata_only
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
+const TOO_OLD: &str = "The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter, or use the continue token in this response to retrieve the remainder of the results. Continuing with the provided token results in an inconsistent list - objects that were created, modified, or deleted between the time the first chunk was returned and now may show up in the list.";
+
+/// A version that is no longer known.
+fn expired(message: &str, metadata: Value) -> Answer {
+    let mut answer = status(410, "Expired", message, None);
+    let mut body: Value = serde_json::from_str(&answer.body).unwrap();
+    body["metadata"] = metadata;
+    answer.body = body.to_string();
+    answer
+}
+
 impl Store {
     /// The objects as they were at a version.
     fn at(&self, version: u64) -> BTreeMap<Key, Value> {
@@ -28,6 +39,9 @@ impl Store {
         let (mut version, mut after) = (self.version, None);
         if query("resourceVersionMatch") == Some("Exact") {
             version = query("resourceVersion").unwrap().parse().unwrap();
+            if version < self.oldest {
+                return Err(expired("The resourceVersion for the provided list is too old.", json!({})));
+            }
         }
         let asked = query("resourceVersion").and_then(|v| v.parse::<u64>().ok());
         if let Some(asked) = asked.filter(|asked| *asked > self.version) {
@@ -48,6 +62,10 @@ impl Store {
                     "invalid continue token: continue key is not valid: invalid character 'o' in literal null (expecting 'u')",
                 ));
             };
+            if at < self.oldest {
+                // Whoever goes on with this one sees the present version.
+                return Err(expired(TOO_OLD, json!({ "continue": format!("{} {name}", self.version) })));
+            }
             (version, after) = (at, Some(name));
         }
         let resource = place.kind.resource();
@@ -105,6 +123,12 @@ impl Store {
             let message =
                 "Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan".into();
             return Err(options("ListOptions", ("FieldValueForbidden", message, "resourceVersionMatch")));
+        }
+        if let Some(gone) = from.filter(|from| *from < self.oldest) {
+            let message = format!("too old resource version: {gone} ({})", self.oldest);
+            let object: Value = serde_json::from_str(&expired(&message, json!({})).body).unwrap();
+            let event = json!({ "type": "ERROR", "object": object });
+            return Ok(Answer { status: 200, kind: "application/json", body: format!("{event}\n") });
         }
         if query("sendInitialEvents") == Some("true") {
             // Such a list is of a version that was made for it.
