@@ -1,5 +1,5 @@
 //! What holds for every command alike: where it writes, what it prints, what its JSON looks like.
-#![expect(clippy::disallowed_methods, reason = "tests of files and processes")]
+#![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests of files and processes")]
 
 mod names;
 #[cfg(unix)]
