@@ -1,7 +1,13 @@
 //! Reviews on a forge: the client against a stateful fake of GitHub, with its limits and faults,
 //! and every request that a test sends against GitHub's own description of its API.
 #![cfg(feature = "forge")]
-#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout
+)]
 
 mod client;
 mod comment;
