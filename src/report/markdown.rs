@@ -233,3 +233,20 @@ pub fn text(raw: &str) -> String {
     }
     out
 }
+
+/// A text of anybody's choosing for what shows it as it is: nobody is mentioned and no issue named in
+/// it, wherever it is copied to.
+pub fn plain(raw: &str) -> String {
+    let mut out = String::with_capacity(raw.len() + 16);
+    let mut before = ' ';
+    let mut chars = raw.chars().peekable();
+    while let Some(c) = chars.next() {
+        out.push(c);
+        let issue = c == '-' && matches!(before, 'h' | 'H') && chars.peek().is_some_and(char::is_ascii_digit);
+        if matches!(c, '@' | '#') || issue {
+            out.push('\u{200b}');
+        }
+        before = c;
+    }
+    out
+}

@@ -5,7 +5,13 @@ use crate::site::{CONFIG, Site, policy};
 use crate::world::{REPOSITORY, TOKEN};
 use std::time::{Duration, Instant};
 
-/// All that a review wrote: bodies, annotations, summaries.
+/// What a check run shows as plain text, which no Markdown is read in.
+fn annotated(site: &Site) -> String {
+    let all = site.checks().into_iter().flat_map(|check| check.annotations);
+    all.map(|a| format!("{}\n{}\n", a["title"], a["message"])).collect()
+}
+
+/// All that a review wrote and GitHub reads as Markdown: bodies and summaries.
 fn written(site: &Site) -> String {
     let pull = site.pull();
     let mut all: Vec<String> = pull.conversation.iter().map(|c| c.body.clone()).collect();
@@ -13,7 +19,6 @@ fn written(site: &Site) -> String {
     all.extend(pull.threads.iter().flat_map(|t| t.comments.iter().map(|c| c.body.clone())));
     for check in site.checks() {
         all.extend([check.title, check.summary]);
-        all.extend(check.annotations.iter().map(|a| format!("{}\n{}", a["title"], a["message"])));
     }
     all.join("\n\n")
 }
@@ -48,6 +53,11 @@ fn names_and_messages_act_nowhere() {
         (32..127u8).fold(live(&all), |text, c| text.replace(&format!("&#{c};"), &char::from(c).to_string()));
     for sign in ["@everyone", "#1", "GH-2"] {
         assert!(!text.contains(sign), "{sign} in {text}");
+    }
+    let plain = annotated(&site);
+    assert!(plain.contains("everyone"), "the name is told: {plain}");
+    for sign in ["@everyone", "#1", "GH-2", "\u{202e}"] {
+        assert!(!plain.contains(sign), "{sign} in {plain}");
     }
     for sign in ["](http", "<img", "https://evil", "\u{202e}", "```suggestion"] {
         assert!(!all.contains(sign), "{sign} in {all}");

@@ -4,6 +4,7 @@
 use super::super::{Annotation, Failed, Report, Why};
 use super::client::Client;
 use crate::model::Level;
+use crate::report::markdown::plain;
 use crate::report::{safe, segment};
 use crate::review::{MOST_BYTES, cut_bytes};
 use serde_json::{Value, json};
@@ -178,7 +179,7 @@ fn sorted(report: &Report) -> Vec<&Annotation> {
 
 fn annotation(annotation: &Annotation) -> Value {
     let short = |text: &str, most: usize| text.chars().take(most).collect::<String>();
-    let message = safe(&annotation.message);
+    let message = plain(&safe(&annotation.message));
     let end = (0..=MESSAGE.min(message.len())).rev().find(|at| message.is_char_boundary(*at)).unwrap_or(0);
     json!({
         "path": annotation.path,
