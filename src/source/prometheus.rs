@@ -259,7 +259,10 @@ fn selectors(query: &str) -> Vec<String> {
         }
     }
     let mut found = Found(Vec::new());
-    if let Ok(expr) = promql_parser::parser::parse(query) {
+    // What the rules refuse is not handed to the parser, which panics on some of it.
+    if crate::lint::promql::read(query).is_ok()
+        && let Ok(expr) = promql_parser::parser::parse(query)
+    {
         // The visitor never fails.
         let _ = walk_expr(&mut found, &expr);
     }

@@ -160,10 +160,32 @@ pub fn read(query: &str) -> Result<Node, Refused> {
             return too_large(format!("its brackets go deeper than {DEEPEST}"));
         }
     }
+    if let Some(part) = endless(&parts) {
+        let message = format!("`{}` is no duration: it is too large", part.text);
+        return Err(Refused { message, span: part.span, too_large: false });
+    }
     match promql_parser::parser::parse(query) {
         Ok(tree) => Ok(walk::walk(&tree, &parts, whole)),
         Err(said) => Err(refuse::place(&said, &parts, whole)),
     }
+}
+
+/// A bare number where a duration stands that no duration holds: the parser would panic on it.
+fn endless<'q>(parts: &[tokens::Token<'q>]) -> Option<tokens::Token<'q>> {
+    /// Seconds; some 30,000 years.
+    const MOST: f64 = 1e12;
+    let mut before = "";
+    for part in parts {
+        let beyond = part.text.parse::<f64>().is_ok_and(|number| number.is_nan() || number.abs() >= MOST);
+        if beyond && matches!(before, "offset" | "[" | ":") {
+            return Some(*part);
+        }
+        // A sign belongs to what follows it.
+        if !matches!(part.text, "-" | "+") {
+            before = part.text;
+        }
+    }
+    None
 }
 
 impl Node {

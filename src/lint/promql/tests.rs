@@ -287,6 +287,22 @@ fn every_part_reads_by_itself_as_it_does_in_its_query() {
 proptest::proptest! {
     #![proptest_config(proptest::test_runner::Config { cases: 600, failure_persistence: None, ..Default::default() })]
 
+    /// A number that no duration holds is refused where it stands.
+    #[test]
+    fn a_duration_without_end_is_told(number in proptest::sample::select(vec!["1e999", "1e20", "NaN", "Inf"]), at in 0..4usize) {
+        let query = [
+            format!("x offset {number}"),
+            format!("x offset - {number}"),
+            format!("rate(x[{number}])"),
+            format!("max_over_time(x[5m:{number}])"),
+        ];
+        if let Err(refused) = read(&query[at]) {
+            proptest::prop_assert!(!refused.message.is_empty());
+        } else {
+            proptest::prop_assert!(false, "{} is taken", query[at]);
+        }
+    }
+
     /// No row of parts, however wrong, ends in anything but a tree or a reason with a place.
     #[test]
     fn no_row_of_parts_is_too_wrong(parts in proptest::collection::vec(
