@@ -109,7 +109,8 @@ fn globs(pattern: &str) -> Option<Vec<GlobMatcher>> {
     if folder {
         return Some(vec![below?]);
     }
-    if body.ends_with("/*") && anchored {
+    // `/*` and `docs/*` are of the folder's own files alone.
+    if anchored && (body == "*" || body.ends_with("/*")) {
         return Some(vec![glob(&body)?]);
     }
     Some(vec![glob(&body)?, below?])

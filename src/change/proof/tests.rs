@@ -376,8 +376,9 @@ fn owners_that_the_forge_asks_itself_are_not_asked_again() {
 /// The examples of GitHub's own page on code owners, and what it says of each.
 #[test]
 fn owners_are_read_as_the_forge_documents_it() {
-    let table: [(&str, &[&str], &[&str]); 11] = [
+    let table: [(&str, &[&str], &[&str]); 12] = [
         ("*", &["a", "b/c/d.js"], &[]),
+        ("/*", &["a", "b.js"], &["b/c", "b/c/d.js"]),
         ("*.js", &["a.js", "b/c/d.js"], &["a.ts"]),
         ("/build/logs/", &["build/logs/a", "build/logs/b/c"], &["x/build/logs/a", "build/logs"]),
         ("docs/*", &["docs/getting-started.md"], &["docs/build-app/troubleshooting.md", "x/docs/a.md"]),
