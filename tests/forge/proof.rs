@@ -100,6 +100,14 @@ fn what_is_not_told_whole_is_no_answer() {
     let failed = proof::request(&client, 7, "luascale").unwrap_err();
     assert!(failed.message.contains("more files than GitHub lists"), "{failed}");
     assert!(proof::request(&client, 8, "luascale").is_err());
+    // GitHub lists 250 commits of a request and no more.
+    world.with(|store| {
+        store.pull(REPOSITORY, 7).files.truncate(1);
+        store.pull(REPOSITORY, 7).commits =
+            (0..251).map(|n| commit(&format!("{n:040}"), Some("dev"))).collect();
+    });
+    let failed = proof::request(&client, 7, "luascale").unwrap_err();
+    assert!(failed.message.contains("more commits than GitHub lists"), "{failed}");
 }
 
 #[test]

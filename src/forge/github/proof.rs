@@ -102,8 +102,13 @@ pub fn request(client: &Client, number: u64, check: &str) -> Result<Request, Fai
         client.nodes(document, &variables, &format!("/repository/pullRequest/{kind}"))
     };
     let reviews = nodes(REVIEWS, "latestOpinionatedReviews")?.iter().map(review).collect();
+    let commits = nodes(COMMITS, "commits")?;
+    if pull.get("commits").and_then(Value::as_u64) != u64::try_from(commits.len()).ok() {
+        let message = format!("#{number} has more commits than GitHub lists, so its authors cannot be told");
+        return Err(Failed::odd(&message));
+    }
     let mut hands = Vec::new();
-    for node in nodes(COMMITS, "commits")? {
+    for node in commits {
         let commit = node.get("commit").ok_or_else(|| Failed::odd("a commit is not told"))?;
         hands.extend(hands_of(commit)?);
     }

@@ -237,6 +237,7 @@ pub fn graph_pull(store: &Store, name: &str, viewer: &str, pull: &Pull) -> Value
     let commits: Vec<Value> = pull
         .commits
         .iter()
+        .take(250)
         .map(|c| json!({ "__typename": "PullRequestCommit", "commit": graph_commit(c) }))
         .collect();
     json!({
