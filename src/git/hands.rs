@@ -110,17 +110,22 @@ impl Repo {
         while let Some(id) = at {
             let commit = repo.find_commit(id).map_err(failed)?;
             at = commit.parent_ids().next().filter(|parent| repo.find_commit(*parent).is_ok());
-            let mut walk = repo.revwalk().map_err(failed)?;
-            walk.push(id).map_err(failed)?;
-            if let Some(parent) = at {
-                walk.hide(parent).map_err(failed)?;
-            }
             let mut here = BTreeSet::new();
-            for id in walk {
-                let id = id.map_err(failed)?;
-                if open.remove(&id) {
-                    here.insert(id);
+            if commit.parent_count() > 1 {
+                let mut walk = repo.revwalk().map_err(failed)?;
+                walk.push(id).map_err(failed)?;
+                if let Some(parent) = at {
+                    walk.hide(parent).map_err(failed)?;
                 }
+                for id in walk {
+                    let id = id.map_err(failed)?;
+                    if open.remove(&id) {
+                        here.insert(id);
+                    }
+                }
+            } else if open.remove(&id) {
+                // What is no merge brings itself alone.
+                here.insert(id);
             }
             if !here.is_empty() || id == head {
                 brought.push((id, here));
