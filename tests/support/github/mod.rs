@@ -8,6 +8,8 @@
 pub mod answer;
 pub mod graph;
 mod graphql;
+#[path = "../percent.rs"]
+mod percent;
 mod rest;
 pub mod show;
 pub mod store;
@@ -16,6 +18,7 @@ use answer::{Answer, Request, missing};
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::Response;
+use percent::decode;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -355,23 +358,4 @@ impl axum::body::HttpBody for Broken {
             None => std::task::Poll::Pending,
         }
     }
-}
-
-fn decode(text: &str) -> String {
-    let (mut out, bytes) = (Vec::new(), text.as_bytes());
-    let mut at = 0;
-    while at < bytes.len() {
-        let hex = (bytes[at] == b'%').then(|| text.get(at + 1..at + 3)).flatten();
-        match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
-            Some(byte) => {
-                out.push(byte);
-                at += 3;
-            }
-            None => {
-                out.push(if bytes[at] == b'+' { b' ' } else { bytes[at] });
-                at += 1;
-            }
-        }
-    }
-    String::from_utf8_lossy(&out).into_owned()
 }

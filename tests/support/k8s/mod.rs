@@ -7,6 +7,8 @@ mod changes;
 mod fields;
 mod kinds;
 mod lists;
+#[path = "../percent.rs"]
+mod percent;
 pub mod replay;
 mod writes;
 
@@ -14,6 +16,7 @@ use api::{Answer, Request, Store, status};
 use axum::body::Bytes;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
+use percent::decode;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
@@ -179,25 +182,6 @@ impl Drop for Fake {
 
 fn now() -> String {
     jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
-}
-
-fn decode(text: &str) -> String {
-    let (mut out, bytes) = (Vec::new(), text.as_bytes());
-    let mut at = 0;
-    while at < bytes.len() {
-        let hex = (bytes[at] == b'%').then(|| text.get(at + 1..at + 3)).flatten();
-        match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
-            Some(byte) => {
-                out.push(byte);
-                at += 3;
-            }
-            None => {
-                out.push(if bytes[at] == b'+' { b' ' } else { bytes[at] });
-                at += 1;
-            }
-        }
-    }
-    String::from_utf8_lossy(&out).into_owned()
 }
 
 fn parse_query(query: &str) -> BTreeMap<String, String> {
